@@ -1,0 +1,1 @@
+"""Thin adapters between Hatch's plugin hooks and the rest: they translate and stop."""

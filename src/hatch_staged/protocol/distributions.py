@@ -1,0 +1,60 @@
+"""What a file name says: project, version, kind and tags of a distribution.
+
+Sources: the packaging specifications "Source distribution format" and "Binary distribution format".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    NormalizedName,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+
+if TYPE_CHECKING:
+    from packaging.tags import Tag
+    from packaging.version import Version
+
+#: PEP 658/714: a file's core metadata is served beside it under this suffix.
+METADATA_SUFFIX = ".metadata"
+
+
+class Kind(str, Enum):
+    """The two kinds of distribution that an index takes."""
+
+    SDIST = "sdist"
+    WHEEL = "wheel"
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A distribution, as its file name describes it."""
+
+    filename: str
+    project: NormalizedName
+    version: Version
+    kind: Kind
+    tags: frozenset[Tag] = frozenset()
+
+
+def parse_filename(filename: str) -> Distribution:
+    """Return what `filename` (without any folder) says; raise `ValueError` if it is no wheel and no sdist."""
+    if filename != filename.replace("\\", "/").rpartition("/")[2] or "\0" in filename:
+        raise ValueError(f"Invalid file name (it has a folder in it): {filename!r}")
+    try:
+        if filename.endswith(".whl"):
+            name, version, _build, tags = parse_wheel_filename(filename)
+            return Distribution(filename, name, version, Kind.WHEEL, tags)
+        if filename.endswith(".tar.gz"):
+            name, version = parse_sdist_filename(filename)
+            return Distribution(filename, canonicalize_name(name), version, Kind.SDIST)
+    except (InvalidWheelFilename, InvalidSdistFilename) as error:
+        raise ValueError(str(error)) from None
+    raise ValueError(f"Neither a wheel (.whl) nor a source distribution (.tar.gz): {filename!r}")

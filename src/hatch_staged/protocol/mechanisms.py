@@ -1,0 +1,50 @@
+"""File upload mechanisms: identifiers, negotiation, and the map of ``http-post-bytes`` (PEP 694)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+#: "Upload API version 2.0 compliant servers MUST support the ``http-post-bytes`` mechanism."
+HTTP_POST_BYTES = "http-post-bytes"
+
+# "A server specific implementation file upload mechanism identifier has three parts:
+# <prefix>-<operator identifier>-<implementation identifier>"; the prefix is ``vnd``.
+_VENDOR_IDENTIFIER = re.compile(r"vnd-[a-z0-9]+-[a-z0-9]+(-[a-z0-9]+)*")
+
+
+class HttpPostBytes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The ``mechanism`` map of ``http-post-bytes``; its keys are snake_case, alone in the protocol."""
+
+    identifier: str
+    #: "A client executes this mechanism by submitting a POST request to the ``file_url``"
+    file_url: str
+    #: "Servers MAY support uploading of digital attestations for files": absent where not supported.
+    attestations_url: str | None = None
+
+
+def is_identifier(text: str) -> bool:
+    """Whether `text` names the required mechanism or has the form of a server specific one."""
+    return text == HTTP_POST_BYTES or _VENDOR_IDENTIFIER.fullmatch(text) is not None
+
+
+def negotiate(offered: Sequence[str], known: Collection[str]) -> str | None:
+    """Return the first of `offered` ("sorted in server-preferred order") that is in `known`, or None."""
+    return next((identifier for identifier in offered if identifier in known), None)
+
+
+def http_post_bytes(mechanism: Mapping[str, object]) -> HttpPostBytes:
+    """Read the ``mechanism`` map of a file upload session.
+
+    The PEP's example is flat while its prose speaks of an ``http-post-bytes`` map inside; both are read.  Raises
+    `msgspec.ValidationError` if it is neither.
+    """
+    nested = mechanism.get(HTTP_POST_BYTES)
+    if isinstance(nested, dict):
+        mechanism = {"identifier": HTTP_POST_BYTES, **nested}
+    return msgspec.convert(mechanism, HttpPostBytes)

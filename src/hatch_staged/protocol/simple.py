@@ -1,0 +1,58 @@
+"""A project page of the simple repository API as JSON: PEP 691, with PEP 700's sizes and times and PEP 714's metadata.
+
+An index writes it, a client reads it; a stage (PEP 694, "Staged Previews") is such a page for one release.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from hatch_staged.protocol.messages import Timestamp
+
+CONTENT_TYPE = "application/vnd.pypi.simple.v1+json"
+#: Version 1.1 is PEP 700: ``versions``, ``size`` and ``upload-time``.
+API_VERSION = "1.1"
+
+
+class Meta(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
+    """The version of the simple API that a page speaks; readers accept every 1.x."""
+
+    api_version: str = API_VERSION
+
+
+class ListedFile(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", omit_defaults=True):
+    """One file of a project page."""
+
+    filename: str
+    url: str
+    #: hash name to hex-encoded digest; may be empty
+    hashes: dict[str, str]
+    requires_python: str | None = None
+    #: in bytes
+    size: int | None = None
+    upload_time: Timestamp | None = None
+    #: True or a mapping of hashes when ``<url>.metadata`` is there (PEP 714)
+    core_metadata: bool | dict[str, str] = False
+    yanked: bool | str = False
+
+
+class ProjectPage(msgspec.Struct, frozen=True, kw_only=True):
+    """``/simple/<project>/``."""
+
+    meta: Meta = Meta()
+    name: str
+    versions: tuple[str, ...] = ()
+    files: tuple[ListedFile, ...]
+
+
+class ListedProject(msgspec.Struct, frozen=True, kw_only=True):
+    """One project of the root page."""
+
+    name: str
+
+
+class RootPage(msgspec.Struct, frozen=True, kw_only=True):
+    """``/simple/``."""
+
+    meta: Meta = Meta()
+    projects: tuple[ListedProject, ...]
