@@ -1,0 +1,47 @@
+"""What the client tells while it works; who listens is not its business."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from hatch_staged.client.artifacts import Artifact
+    from hatch_staged.client.publication import Plan
+
+
+class Reporter(Protocol):
+    """Takes what happens.  `started`, `advanced`, `finished` and `notice` come from several threads at once."""
+
+    def planned(self, plan: Plan) -> None:
+        """Take the decisions for one release; uploads follow."""
+
+    def started(self, artifact: Artifact) -> None:
+        """Take that the upload of `artifact` begins."""
+
+    def advanced(self, artifact: Artifact, n_bytes: int) -> None:
+        """Take that `n_bytes` more of `artifact` were handed to the connection."""
+
+    def finished(self, artifact: Artifact) -> None:
+        """Take that the index has accepted `artifact`."""
+
+    def notice(self, text: str) -> None:
+        """Take what a person should read: one line without control characters."""
+
+
+class Silent:
+    """The reporter that says nothing."""
+
+    def planned(self, plan: Plan) -> None:
+        """Say nothing."""
+
+    def started(self, artifact: Artifact) -> None:
+        """Say nothing."""
+
+    def advanced(self, artifact: Artifact, n_bytes: int) -> None:
+        """Say nothing."""
+
+    def finished(self, artifact: Artifact) -> None:
+        """Say nothing."""
+
+    def notice(self, text: str) -> None:
+        """Say nothing."""

@@ -1,0 +1,74 @@
+"""What the client's tests share: real little archives, the releases in them, and an index to talk to."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from hatch_staged.client import artifacts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hatch_staged.client.artifacts import Release
+
+
+class MakeFile(Protocol):
+    """Writes a valid wheel or sdist and returns its path."""
+
+    def __call__(self, filename: str, *, folder: str = "dist", payload: bytes = b"", metadata: str = "") -> Path:
+        """Write an archive; `metadata` replaces what the file name would have it say."""
+
+
+class MakeRelease(Protocol):
+    """Writes distributions and returns the release that they make."""
+
+    def __call__(self, *filenames: str, payload: bytes = b"") -> Release:
+        """Write `filenames`, or a wheel and an sdist of foo 1.0, each with `payload` inside."""
+
+
+@pytest.fixture
+def make_file(tmp_path: Path) -> MakeFile:
+    """Return a function that writes an archive."""
+
+    def make(filename: str, *, folder: str = "dist", payload: bytes = b"", metadata: str = "") -> Path:
+        path = tmp_path / folder / filename
+        path.parent.mkdir(parents=True, exist_ok=True)
+        project, version = filename.removesuffix(".tar.gz").removesuffix(".whl").split("-")[:2]
+        told = metadata or f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\nRequires-Python: >=3.10\n"
+        write = _write_wheel if filename.endswith(".whl") else _write_sdist
+        write(path, f"{project}-{version}", told.encode(), payload)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def make_release(make_file: MakeFile, tmp_path: Path) -> MakeRelease:
+    """Return a function that writes distributions and finds them."""
+
+    def make(*filenames: str, payload: bytes = b"") -> Release:
+        for filename in filenames or ("foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz"):
+            make_file(filename, payload=payload)
+        (release,) = artifacts.find((), root=tmp_path, default=tmp_path / "dist")
+        return release
+
+    return make
+
+
+def _write_wheel(path: Path, stem: str, metadata: bytes, payload: bytes) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{stem}.dist-info/METADATA", metadata)
+        archive.writestr("payload", payload)
+
+
+def _write_sdist(path: Path, stem: str, metadata: bytes, payload: bytes) -> None:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in ((f"{stem}/PKG-INFO", metadata), (f"{stem}/payload", payload)):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))

@@ -1,0 +1,153 @@
+"""The plan is a table: each cell, and what holds for every plan."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from hatch_staged.client.artifacts import Artifact, Release
+from hatch_staged.client.publication import Likeness, Step, compare, plan, shortfall
+from hatch_staged.errors import ProtocolError, StagedError, WrongBytesError
+from hatch_staged.protocol.distributions import parse_filename
+from hatch_staged.protocol.messages import Meta, Session, SessionFile, SessionLinks
+from hatch_staged.protocol.simple import ListedFile, ProjectPage
+from hatch_staged.protocol.states import FileState, SessionState
+
+SDIST = "foo-1.0.tar.gz"
+SAME = {"sha256": "aa"}
+
+
+def artifact(filename: str = SDIST) -> Artifact:
+    return Artifact(Path(filename), parse_filename(filename), 3, {"sha256": "aa", "blake2b": "bb"}, None)
+
+
+def release(*filenames: str) -> Release:
+    return Release(canonicalize_name("foo"), Version("1.0"), tuple(artifact(name) for name in sorted(filenames)))
+
+
+def session(previews: bool = True, **files: FileState) -> Session:  # noqa: FBT001, FBT002 # two kinds of index
+    stage = "https://i.example/stage/t/simple/" if previews else None
+    return Session(
+        meta=Meta(),
+        links=SessionLinks(session="s", upload="u", publish="p", stage=stage),
+        mechanisms=("http-post-bytes",),
+        expires_at=datetime(2030, 1, 1, tzinfo=timezone.utc),
+        status=SessionState.OPEN,
+        files={name: SessionFile(status=state, link=f"link of {name}") for name, state in files.items()},
+    )
+
+
+def page(size: int | None = None, **hashes: dict[str, str]) -> ProjectPage:
+    return ProjectPage(
+        name="foo",
+        files=tuple(ListedFile(filename=name, url="f", hashes=listed, size=size) for name, listed in hashes.items()),
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "listed", "step"),
+    [
+        (None, None, Step.UPLOAD),
+        (FileState.PENDING, None, Step.REPLACE),
+        (FileState.PENDING, SAME, Step.REPLACE),
+        (FileState.PROCESSING, None, Step.WAIT),
+        (FileState.PROCESSING, SAME, Step.WAIT),
+        (FileState.ERROR, None, Step.REPLACE),
+        (FileState.ERROR, SAME, Step.REPLACE),
+        (FileState.CANCELED, None, Step.UPLOAD),
+        (FileState.COMPLETED, SAME, Step.KEEP),
+        (FileState.COMPLETED, {"sha256": "AA", "md5": "other"}, Step.KEEP),
+        (FileState.COMPLETED, {"sha256": "aa", "blake2b": "other"}, Step.REPLACE),
+        (FileState.COMPLETED, {"sha256": "other"}, Step.REPLACE),
+        (FileState.COMPLETED, {"md5": "unknown here"}, Step.REPLACE),
+        (FileState.COMPLETED, {}, Step.REPLACE),
+        (FileState.COMPLETED, None, Step.REPLACE),
+    ],
+)
+def test_the_step_for_one_artifact(state: FileState | None, listed: dict[str, str] | None, step: Step) -> None:
+    status = session(**({} if state is None else {SDIST: state}))
+
+    made = plan(release(SDIST), status, None if listed is None else page(**{SDIST: listed}))
+
+    (decision,) = made.decisions
+    assert decision.step is step
+    assert decision.present == (None if state is None else f"link of {SDIST}")
+    assert made.settled == (step is not Step.WAIT)
+
+
+def test_every_state_of_a_file_has_a_step() -> None:
+    for state in FileState:
+        plan(release(SDIST), session(**{SDIST: state}), None)
+
+
+def test_the_size_counts_where_it_is_listed() -> None:
+    (right,) = page(size=3, **{SDIST: SAME}).files
+    (wrong,) = page(size=4, **{SDIST: SAME}).files
+
+    assert compare(artifact(), right) is Likeness.SAME
+    assert compare(artifact(), wrong) is Likeness.DIFFERENT
+
+
+FILENAMES = [f"foo-1.0-{number}-py3-none-any.whl" for number in range(4)]
+
+
+@given(
+    mine=st.lists(st.sampled_from(FILENAMES), unique=True),
+    present=st.dictionaries(st.sampled_from(FILENAMES), st.sampled_from(FileState)),
+    listed=st.none() | st.dictionaries(st.sampled_from(FILENAMES), st.sampled_from([SAME, {"sha256": "cc"}, {}])),
+)
+def test_what_holds_for_every_plan(
+    mine: list[str], present: dict[str, FileState], listed: dict[str, dict[str, str]] | None
+) -> None:
+    wanted = release(*mine)
+
+    made = plan(wanted, session(**present), None if listed is None else page(**listed))
+
+    # one decision for each artifact, in its place; what is not ours is named once and touched by none
+    assert [decision.artifact for decision in made.decisions] == list(wanted.artifacts)
+    assert set(made.foreign) == present.keys() - set(mine)
+    for decision in made.decisions:
+        name = decision.artifact.filename
+        # only a file that is there can be kept, replaced or waited for
+        assert name in present or decision.step is Step.UPLOAD
+        # nothing is kept on faith
+        if decision.step is Step.KEEP:
+            assert present[name] is FileState.COMPLETED
+            assert listed is not None
+            assert listed[name] == SAME
+        # the index refuses to delete while it is processing
+        assert (decision.step is Step.WAIT) == (present.get(name) is FileState.PROCESSING)
+    assert made.settled == (not made.having(Step.WAIT))
+
+
+@pytest.mark.parametrize(
+    ("state", "listed", "error", "told"),
+    [
+        (None, None, ProtocolError, "missing"),
+        (FileState.ERROR, None, ProtocolError, "error"),
+        (FileState.COMPLETED, None, ProtocolError, "does not list"),
+        (FileState.COMPLETED, {}, ProtocolError, "without a hash"),
+        (FileState.COMPLETED, {"sha256": "cc"}, WrongBytesError, "not the file on disk"),
+    ],
+)
+def test_what_keeps_a_session_from_being_the_release(
+    state: FileState | None, listed: dict[str, str] | None, error: type[StagedError], told: str
+) -> None:
+    status = session(**({} if state is None else {SDIST: state}))
+
+    found = shortfall(release(SDIST), status, None if listed is None else page(**{SDIST: listed}))
+
+    assert type(found) is error
+    assert SDIST in found.what
+    assert told in found.what
+
+
+def test_a_session_that_is_the_release() -> None:
+    assert shortfall(release(SDIST), session(**{SDIST: FileState.COMPLETED}), page(**{SDIST: SAME})) is None
+    assert shortfall(release(SDIST), session(previews=False, **{SDIST: FileState.COMPLETED}), None) is None
