@@ -1,0 +1,261 @@
+"""The stage file, ``.stage.toml``: a PEP 751 lock document with our facts in the ``tool`` tables.
+
+`parse` and `dump` are pure; `load` and `write` open the file.  `dump` writes the same text for the same value.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import tomlkit
+from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock, PylockValidationError
+from packaging.version import InvalidVersion, Version
+
+from hatch_staged.errors import ConfigurationError, StagedError
+from hatch_staged.protocol.distributions import Kind
+from hatch_staged.protocol.states import SessionState
+from hatch_staged.stage.model import (
+    TOOL_NAME,
+    TOOL_TABLE,
+    InvalidEntryError,
+    StagedArtifact,
+    StagedRelease,
+    StageFile,
+)
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tomlkit.items import InlineTable, Table
+
+__all__ = ["InvalidEntryError", "StageFile", "StagedArtifact", "StagedRelease", "dump", "load", "parse", "write"]
+
+HEADER = "Written by hatch-staged. Whoever holds this file can install this unpublished release."
+#: the version of PEP 751's format
+LOCK_VERSION = "1.0"
+
+_MEND = "mend it, or write it anew with 'hatch publish --staged' or 'hatch stage pull'"
+
+_Value = TypeVar("_Value", str, datetime)
+
+
+def load(path: Path) -> StageFile:
+    """Return what the stage file at `path` says; raise `ConfigurationError` as `parse` does, or if it is not there."""
+    try:
+        text = path.read_bytes().decode()
+    except FileNotFoundError:
+        hint = "'hatch publish --staged' or 'hatch stage pull' writes one"
+        raise ConfigurationError("there is no stage file", where=str(path), hint=hint) from None
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the stage file: {error.strerror}", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"the stage file is not UTF-8: {error}", where=str(path), hint=_MEND) from None
+    return parse(text, path)
+
+
+def write(path: Path, stage_file: StageFile) -> None:
+    """Write `stage_file` at `path` atomically, readable by its owner alone: it is all one needs to install.
+
+    Raises `StagedError` if it cannot; what was at `path` is then still there, and nothing else is.
+    """
+    try:
+        # mkstemp gives mode 0600 where there are modes; the same folder, because a rename cannot leave its disk
+        handle, temporary = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(dump(stage_file).encode())
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            with suppress(OSError):
+                Path(temporary).unlink()
+            raise
+    except OSError as error:
+        raise StagedError(f"cannot write the stage file: {error.strerror}", where=str(path)) from error
+
+
+def parse(text: str, where: Path | str) -> StageFile:
+    """Return what `text`, the contents of the stage file `where`, says.
+
+    Raises `ConfigurationError` with the key that is wrong if it is no TOML, no lock document of PEP 751 of a version
+    that we know, or no stage file.
+    """
+    try:
+        return _stage_file(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigurationError(f"the stage file is not TOML: {error}", where=str(where), hint=_MEND) from None
+    except PylockValidationError as error:
+        key = f"{error.context}: " if error.context else ""
+        raise ConfigurationError(f"wrong stage file: {key}{error.message}", where=str(where), hint=_MEND) from None
+    except InvalidEntryError as error:
+        raise ConfigurationError(f"wrong stage file: {error}", where=str(where), hint=_MEND) from None
+
+
+def dump(stage_file: StageFile) -> str:
+    """Return the text of a stage file: sorted, times in UTC, nothing that is not in `stage_file`."""
+    document = tomlkit.document()
+    document.add(tomlkit.comment(HEADER))
+    document["lock-version"] = LOCK_VERSION
+    document["created-by"] = TOOL_NAME
+    if stage_file.releases:
+        packages = tomlkit.aot()
+        for release in stage_file.releases:
+            packages.append(_package_table(release))
+        document["packages"] = packages
+    else:
+        document["packages"] = tomlkit.array()
+    return tomlkit.dumps(document)
+
+
+def _stage_file(raw: Mapping[str, object]) -> StageFile:
+    _check_lock_version(raw)
+    releases = []
+    for position, package in enumerate(Pylock.from_dict(raw).packages):
+        with _below(f"packages[{position}]"):
+            releases.append(_release(package))
+    return StageFile(tuple(releases))
+
+
+def _check_lock_version(raw: Mapping[str, object]) -> None:
+    # before anything else: a newer major version may give any other key another meaning
+    found = raw.get("lock-version")
+    with suppress(InvalidVersion):  # then Pylock says what is wrong with it
+        if isinstance(found, str) and Version(found).major > Version(LOCK_VERSION).major:
+            raise InvalidEntryError("lock-version", f"{found} is newer than this hatch-staged, which reads 1.x")
+
+
+def _release(package: Package) -> StagedRelease:
+    tool = (package.tool or {}).get(TOOL_NAME)
+    if not isinstance(tool, Mapping):
+        raise InvalidEntryError(TOOL_TABLE, "this table is missing, so this is a lock file but no stage file")
+    if package.version is None:
+        raise InvalidEntryError("version", "is missing")
+    artifacts = []
+    for position, wheel in enumerate(package.wheels or ()):
+        with _below(f"wheels[{position}]"):
+            artifacts.append(_artifact(wheel))
+    if package.sdist is not None:
+        with _below("sdist"):
+            artifacts.append(_artifact(package.sdist))
+    release = StagedRelease(
+        project=package.name,
+        version=package.version,
+        requires_python=package.requires_python,
+        artifacts=tuple(artifacts),
+        index=_required(tool, "index", str),
+        session=_required(tool, "session", str),
+        stage=_optional(tool, "stage", str),
+        session_token=_optional(tool, "session-token", str),
+        status=_status(_required(tool, "status", str)),
+        expires_at=_required(tool, "expires-at", datetime),
+    )
+    if _required(tool, "digest", str) != release.digest:
+        raise InvalidEntryError(f"{TOOL_TABLE}.digest", "does not fit the hashes above: the file was edited by hand")
+    return release
+
+
+def _artifact(entry: PackageWheel | PackageSdist) -> StagedArtifact:
+    if entry.size is None:
+        raise InvalidEntryError("size", "is missing")
+    return StagedArtifact(
+        filename=entry.filename,
+        url=entry.url,
+        path=entry.path,
+        size=entry.size,
+        hashes=entry.hashes,
+        upload_time=entry.upload_time,
+    )
+
+
+def _status(text: str) -> SessionState:
+    try:
+        return SessionState(text)
+    except ValueError:
+        known = ", ".join(state.value for state in SessionState)
+        raise InvalidEntryError(f"{TOOL_TABLE}.status", f"{text!r} is none of {known}") from None
+
+
+def _optional(table: Mapping[str, object], key: str, kind: type[_Value]) -> _Value | None:
+    value = table.get(key)
+    if value is None or isinstance(value, kind):
+        return value
+    # the value is not shown: it may be a token that lacks its quotes
+    raise InvalidEntryError(f"{TOOL_TABLE}.{key}", f"must be a {kind.__name__}, not a {type(value).__name__}")
+
+
+def _required(table: Mapping[str, object], key: str, kind: type[_Value]) -> _Value:
+    value = _optional(table, key, kind)
+    if value is None:
+        raise InvalidEntryError(f"{TOOL_TABLE}.{key}", "is missing")
+    return value
+
+
+@contextmanager
+def _below(prefix: str) -> Iterator[None]:
+    try:
+        yield
+    except InvalidEntryError as error:
+        raise InvalidEntryError(f"{prefix}.{error.key}", error.sentence) from None
+
+
+def _package_table(release: StagedRelease) -> Table:
+    table = tomlkit.table()
+    table["name"] = release.project
+    table["version"] = str(release.version)
+    if release.requires_python is not None:
+        table["requires-python"] = str(release.requires_python)
+    if wheels := release.of_kind(Kind.WHEEL):
+        array = tomlkit.array()
+        for wheel in wheels:
+            array.add_line(_artifact_table(wheel), indent="  ")
+        array.add_line(indent="")
+        table["wheels"] = array
+    for sdist in release.of_kind(Kind.SDIST):
+        table["sdist"] = _artifact_table(sdist)
+    tool = tomlkit.table(is_super_table=True)
+    tool[TOOL_NAME] = _tool_table(release)
+    table["tool"] = tool
+    return table
+
+
+def _artifact_table(artifact: StagedArtifact) -> InlineTable:
+    table = tomlkit.inline_table()
+    table["name"] = artifact.filename
+    if artifact.url is not None:
+        table["url"] = artifact.url
+    if artifact.path is not None:
+        table["path"] = artifact.path
+    table["size"] = artifact.size
+    if artifact.upload_time is not None:
+        table["upload-time"] = artifact.upload_time.astimezone(timezone.utc)
+    hashes = tomlkit.inline_table()
+    hashes.update(sorted(artifact.hashes.items()))
+    table["hashes"] = hashes
+    return table
+
+
+def _tool_table(release: StagedRelease) -> Table:
+    table = tomlkit.table()
+    table["index"] = release.index
+    table["session"] = release.session
+    if release.stage is not None:
+        table["stage"] = release.stage
+    if release.session_token is not None:
+        table["session-token"] = release.session_token
+    table["status"] = release.status.value
+    table["expires-at"] = release.expires_at.astimezone(timezone.utc)
+    table["digest"] = release.digest
+    return table
