@@ -1,0 +1,104 @@
+"""The connection to the database, and its transactions."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import alembic.command
+from alembic.config import Config
+from sqlalchemy import URL, Connection, create_engine, event
+from sqlalchemy.exc import IntegrityError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+#: What row access works in: everything or nothing of it happens.
+Transaction = Connection
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+# How long a writer waits for another one (milliseconds); transactions here take few of them.
+_BUSY_TIMEOUT = 30_000
+# At most as many connections as the front has threads, so that none of them waits for one.
+_CONNECTIONS = 40
+
+
+class TakenError(Exception):
+    """A row with this unique value exists already."""
+
+
+class Database:
+    """A database whose tables are up to date."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        with self.writing() as tx:
+            _upgrade(tx)
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """Yield a transaction that sees one consistent state and waits for no writer."""
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """Yield a transaction that is committed at the end, or rolled back if an error leaves the block."""
+        with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+
+def open_sqlite(path: Path) -> Database:
+    """Return the SQLite database in the file `path`, created or upgraded if need be.
+
+    Several processes may have it open: writers take turns, and readers do not wait for them.
+    """
+    engine = create_engine(URL.create("sqlite", database=str(path)), pool_size=_CONNECTIONS)
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return Database(engine)
+
+
+@contextmanager
+def unique(tx: Transaction) -> Iterator[None]:
+    """Raise `TakenError` if what is done in the block violates a constraint, and undo the block."""
+    try:
+        with tx.begin_nested():
+            yield
+    except IntegrityError:
+        raise TakenError from None
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    # The driver's own idea of when a transaction begins would leave reads before the first write outside of it.
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout = {_BUSY_TIMEOUT}",
+        "journal_mode = WAL",
+        # What was answered with "published" survives a power failure.
+        "synchronous = FULL",
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads, then writes, must not find that another one wrote in between.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _upgrade(tx: Transaction) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = tx
+    alembic.command.upgrade(config, "head")

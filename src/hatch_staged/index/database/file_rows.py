@@ -1,0 +1,172 @@
+"""Rows of file upload sessions, and of the core metadata of completed files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select, update
+
+from hatch_staged.index.database import schema
+from hatch_staged.index.database.engine import Transaction, unique
+from hatch_staged.index.records import Artifact, FileUpload, Received
+from hatch_staged.protocol.states import FileState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, RowMapping
+
+_TABLE = schema.files
+_UPLOAD = (
+    _TABLE.c.id,
+    _TABLE.c.session_id,
+    _TABLE.c.filename,
+    _TABLE.c.size,
+    _TABLE.c.hashes,
+    _TABLE.c.state,
+    _TABLE.c.notice,
+    _TABLE.c.object_key,
+    _TABLE.c.received_size,
+    _TABLE.c.received_hashes,
+)
+
+
+def add(tx: Transaction, file: FileUpload) -> None:
+    """Add `file`, of which no bytes have arrived; raise `TakenError` if its session has one of this name."""
+    with unique(tx):
+        tx.execute(
+            insert(_TABLE).values(
+                id=file.id,
+                session_id=file.session_id,
+                filename=file.filename,
+                size=file.size,
+                hashes=dict(file.hashes),
+                state=file.state,
+                notice=file.notice,
+            )
+        )
+
+
+def find(tx: Transaction, file_id: str) -> FileUpload | None:
+    """Return the file upload session `file_id`."""
+    row = tx.execute(select(*_UPLOAD).where(_TABLE.c.id == file_id)).mappings().one_or_none()
+    return None if row is None else _upload(row)
+
+
+def of_session(tx: Transaction, session_id: str) -> tuple[FileUpload, ...]:
+    """Return the files of a publishing session by name, without the canceled ones."""
+    rows = tx.execute(select(*_UPLOAD).where(*_present(session_id)).order_by(_TABLE.c.filename))
+    return tuple(_upload(row) for row in rows.mappings())
+
+
+def find_named(tx: Transaction, session_id: str, filename: str) -> FileUpload | None:
+    """Return the file `filename` of a publishing session, unless it was canceled."""
+    row = (
+        tx.execute(select(*_UPLOAD).where(*_present(session_id), _TABLE.c.filename == filename))
+        .mappings()
+        .one_or_none()
+    )
+    return None if row is None else _upload(row)
+
+
+def record_received(tx: Transaction, file_id: str, received: Received) -> None:
+    """Let the row of the file point at the bytes that have arrived."""
+    tx.execute(
+        update(_TABLE)
+        .where(_TABLE.c.id == file_id)
+        .values(
+            object_key=received.object_key,
+            received_size=received.size,
+            received_hashes=dict(received.hashes),
+        )
+    )
+
+
+def record_completed(
+    tx: Transaction,
+    file_id: str,
+    *,
+    at: datetime,
+    requires_python: str | None,
+    core_metadata: bytes,
+    metadata_sha256: str,
+) -> None:
+    """Keep what completion found out about the file."""
+    tx.execute(
+        update(_TABLE)
+        .where(_TABLE.c.id == file_id)
+        .values(completed_at=at, requires_python=requires_python, metadata_sha256=metadata_sha256)
+    )
+    tx.execute(insert(schema.core_metadata).values(file_id=file_id, raw=core_metadata))
+
+
+def update_state(tx: Transaction, file_id: str, state: FileState, *, notice: str = "") -> None:
+    """Move the file to `state`."""
+    tx.execute(update(_TABLE).where(_TABLE.c.id == file_id).values(state=state, notice=notice))
+
+
+def discard(tx: Transaction, file_id: str) -> None:
+    """Mark the file as canceled and forget its bytes and its metadata; its object is the caller's to delete."""
+    tx.execute(
+        update(_TABLE).where(_TABLE.c.id == file_id).values(state=FileState.CANCELED, notice="", object_key=None)
+    )
+    tx.execute(delete(schema.core_metadata).where(schema.core_metadata.c.file_id == file_id))
+
+
+def staged(tx: Transaction, session_id: str) -> tuple[Artifact, ...]:
+    """Return the completed files of a publishing session, by name."""
+    rows = tx.execute(
+        select(_TABLE, schema.sessions.c.version)
+        .join(schema.sessions)
+        .where(_TABLE.c.session_id == session_id, _TABLE.c.state == FileState.COMPLETED)
+        .order_by(_TABLE.c.filename)
+    )
+    return tuple(artifact(row, version=row["version"], upload_time=row["completed_at"]) for row in rows.mappings())
+
+
+def core_metadata(tx: Transaction, file_id: str) -> bytes:
+    """Return the METADATA or PKG-INFO of a completed file."""
+    raw: bytes = tx.execute(
+        select(schema.core_metadata.c.raw).where(schema.core_metadata.c.file_id == file_id)
+    ).scalar_one()
+    return raw
+
+
+def object_keys(tx: Transaction) -> frozenset[str]:
+    """Return the key of every object that a row points at."""
+    return frozenset(tx.scalars(select(_TABLE.c.object_key).where(_TABLE.c.object_key.is_not(None))))
+
+
+def artifact(row: RowMapping, *, version: str, upload_time: datetime) -> Artifact:
+    """Return the completed file in `row`, which has the columns of the table."""
+    return Artifact(
+        file_id=row["id"],
+        filename=row["filename"],
+        size=row["received_size"],
+        hashes=row["received_hashes"],
+        object_key=row["object_key"],
+        version=version,
+        requires_python=row["requires_python"],
+        metadata_sha256=row["metadata_sha256"],
+        upload_time=upload_time,
+    )
+
+
+def _present(session_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (_TABLE.c.session_id == session_id, _TABLE.c.state != FileState.CANCELED)
+
+
+def _upload(row: RowMapping) -> FileUpload:
+    received = None
+    if row["object_key"] is not None:
+        received = Received(object_key=row["object_key"], size=row["received_size"], hashes=row["received_hashes"])
+    return FileUpload(
+        id=row["id"],
+        session_id=row["session_id"],
+        filename=row["filename"],
+        size=row["size"],
+        hashes=row["hashes"],
+        state=row["state"],
+        received=received,
+        notice=row["notice"],
+    )

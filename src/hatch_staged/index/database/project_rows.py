@@ -1,0 +1,54 @@
+"""Rows of project names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, exists, insert, select, update
+
+from hatch_staged.index.database import schema
+from hatch_staged.index.database.engine import TakenError, Transaction, unique
+from hatch_staged.index.records import Project
+from hatch_staged.protocol.states import SessionState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_TABLE = schema.projects
+
+
+def find(tx: Transaction, name: str) -> Project | None:
+    """Return the project `name` (normalized), be it reserved or registered."""
+    row = tx.execute(select(_TABLE).where(_TABLE.c.name == name)).one_or_none()
+    return None if row is None else Project(**row._asdict())
+
+
+def reserve(tx: Transaction, name: str, owner: str) -> Project:
+    """Return the project `name`, reserved for `owner` unless it was there."""
+    try:
+        with unique(tx):
+            tx.execute(insert(_TABLE).values(name=name, owner=owner))
+    except TakenError:
+        pass
+    row = tx.execute(select(_TABLE).where(_TABLE.c.name == name)).one()
+    return Project(**row._asdict())
+
+
+def register(tx: Transaction, name: str, at: datetime) -> None:
+    """Make the reservation of `name` permanent, unless it is."""
+    tx.execute(update(_TABLE).where(_TABLE.c.name == name, _TABLE.c.registered_at.is_(None)).values(registered_at=at))
+
+
+def release(tx: Transaction, name: str) -> None:
+    """Forget `name` if it is only reserved and no live session needs the reservation any more."""
+    live = exists().where(
+        schema.sessions.c.project == name,
+        schema.sessions.c.state.not_in([state for state in SessionState if state.terminal]),
+    )
+    tx.execute(delete(_TABLE).where(_TABLE.c.name == name, _TABLE.c.registered_at.is_(None), ~live))
+
+
+def registered(tx: Transaction) -> tuple[str, ...]:
+    """Return the names that are registered, sorted."""
+    names = select(_TABLE.c.name).where(_TABLE.c.registered_at.is_not(None)).order_by(_TABLE.c.name)
+    return tuple(tx.scalars(names))

@@ -1,0 +1,52 @@
+"""Rows of published files: the one namespace of file names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import exists, insert, select
+
+from hatch_staged.index.database import file_rows, schema
+from hatch_staged.index.database.engine import Transaction, unique
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Select
+
+    from hatch_staged.index.records import Artifact
+
+_TABLE = schema.published_files
+
+
+def add(tx: Transaction, file: Artifact, *, project: str, at: datetime) -> None:
+    """Publish `file`; raise `TakenError` if a file of this name is published."""
+    with unique(tx):
+        tx.execute(
+            insert(_TABLE).values(
+                filename=file.filename, project=project, version=file.version, file_id=file.file_id, published_at=at
+            )
+        )
+
+
+def is_published(tx: Transaction, filename: str) -> bool:
+    """Whether a file of this name is published."""
+    return bool(tx.scalar(select(exists().where(_TABLE.c.filename == filename))))
+
+
+def find(tx: Transaction, filename: str) -> Artifact | None:
+    """Return the published file `filename`."""
+    row = tx.execute(_select().where(_TABLE.c.filename == filename)).mappings().one_or_none()
+    return None if row is None else file_rows.artifact(row, version=row["release"], upload_time=row["published_at"])
+
+
+def of_project(tx: Transaction, project: str) -> tuple[Artifact, ...]:
+    """Return the published files of `project` (normalized), by name."""
+    rows = tx.execute(_select().where(_TABLE.c.project == project).order_by(_TABLE.c.filename))
+    return tuple(
+        file_rows.artifact(row, version=row["release"], upload_time=row["published_at"]) for row in rows.mappings()
+    )
+
+
+def _select() -> Select[Any]:
+    return select(schema.files, _TABLE.c.version.label("release"), _TABLE.c.published_at).join(_TABLE)

@@ -1,0 +1,151 @@
+"""The tables.  `migrations` creates and upgrades them; a test holds that both agree."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Enum,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+
+from hatch_staged.protocol.states import FileState, SessionState
+
+if TYPE_CHECKING:
+    import enum
+
+    from sqlalchemy import Dialect
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A point in time; SQLite keeps no time zone, so all are UTC."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 its signature
+        """Return `value` as UTC without a zone."""
+        return None if value is None else value.astimezone(timezone.utc).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 its signature
+        """Return `value` with the zone UTC."""
+        return None if value is None else value.replace(tzinfo=timezone.utc)
+
+
+def _states(states: type[enum.Enum]) -> Enum:
+    return Enum(states, native_enum=False, length=16, values_callable=lambda kind: [state.value for state in kind])
+
+
+metadata = MetaData()
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("registered_at", UtcDateTime),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("token", Text, nullable=False, unique=True),
+    Column("project", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("version_key", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("state", _states(SessionState), nullable=False),
+    Column("expired", Boolean, nullable=False),
+)
+
+_LIVE = text("state NOT IN ('published', 'canceled')")
+# "If a second attempt to create a session is received for the same name-version pair while an existing session for
+# that pair is in a non-terminal state [...] then a new session is not created."
+Index(
+    "one_live_session",
+    sessions.c.project,
+    sessions.c.version_key,
+    unique=True,
+    sqlite_where=_LIVE,
+    postgresql_where=_LIVE,
+)
+Index("live_sessions_by_expiry", sessions.c.expires_at, sqlite_where=_LIVE, postgresql_where=_LIVE)
+
+files = Table(
+    "files",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("session_id", ForeignKey("sessions.id"), nullable=False, index=True),
+    Column("filename", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("hashes", JSON, nullable=False),
+    Column("state", _states(FileState), nullable=False),
+    Column("notice", Text, nullable=False),
+    # The bytes that arrived, if any; a canceled file has none.
+    Column("object_key", Text, unique=True),
+    Column("received_size", BigInteger),
+    Column("received_hashes", JSON),
+    # What completion found out.
+    Column("completed_at", UtcDateTime),
+    Column("requires_python", Text),
+    Column("metadata_sha256", String(64)),
+)
+
+_PRESENT = text("state <> 'canceled'")
+Index(
+    "one_file_of_a_name",
+    files.c.session_id,
+    files.c.filename,
+    unique=True,
+    sqlite_where=_PRESENT,
+    postgresql_where=_PRESENT,
+)
+
+# Apart from `files`, so that listing files does not read it.
+core_metadata = Table(
+    "core_metadata",
+    metadata,
+    Column("file_id", ForeignKey("files.id"), primary_key=True),
+    Column("raw", LargeBinary, nullable=False),
+)
+
+# "the index MUST guarantee that it never publishes two files with the same name for the same release"; a file name
+# says its release, so that the name alone is the key.
+published_files = Table(
+    "published_files",
+    metadata,
+    Column("filename", Text, primary_key=True),
+    Column("project", ForeignKey("projects.name"), nullable=False, index=True),
+    Column("version", Text, nullable=False),
+    Column("file_id", ForeignKey("files.id"), nullable=False, unique=True),
+    Column("published_at", UtcDateTime, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("user", Text, nullable=False),
+    Column("permissions", JSON, nullable=False),
+    Column("projects", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+)

@@ -1,0 +1,62 @@
+"""Rows of publishing sessions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, select, update
+
+from hatch_staged.index.database import schema
+from hatch_staged.index.database.engine import Transaction, unique
+from hatch_staged.index.records import PublishingSession
+from hatch_staged.protocol.states import SessionState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement
+
+_TABLE = schema.sessions
+_LIVE = _TABLE.c.state.not_in([state for state in SessionState if state.terminal])
+
+
+def add(tx: Transaction, session: PublishingSession) -> None:
+    """Add `session`; raise `TakenError` if its project and version have a live one."""
+    with unique(tx):
+        tx.execute(insert(_TABLE).values(**vars(session)))
+
+
+def find(tx: Transaction, session_id: str) -> PublishingSession | None:
+    """Return the session `session_id`, and keep other writers from changing it until the transaction ends."""
+    return _one(tx, _TABLE.c.id == session_id)
+
+
+def find_by_token(tx: Transaction, token: str) -> PublishingSession | None:
+    """Return the session whose session token is `token`."""
+    return _one(tx, _TABLE.c.token == token)
+
+
+def find_live(tx: Transaction, project: str, version_key: str) -> PublishingSession | None:
+    """Return the session of this project and version that is in a non-terminal state."""
+    return _one(tx, _TABLE.c.project == project, _TABLE.c.version_key == version_key, _LIVE)
+
+
+def due(tx: Transaction, now: datetime) -> tuple[PublishingSession, ...]:
+    """Return the live sessions whose time is up."""
+    rows = tx.execute(select(_TABLE).where(_TABLE.c.expires_at <= now, _LIVE))
+    return tuple(PublishingSession(**row._asdict()) for row in rows)
+
+
+def update_state(tx: Transaction, session_id: str, state: SessionState, *, expired: bool = False) -> None:
+    """Move the session to `state`."""
+    tx.execute(update(_TABLE).where(_TABLE.c.id == session_id).values(state=state, expired=expired))
+
+
+def update_expiry(tx: Transaction, session_id: str, expires_at: datetime) -> None:
+    """Let the session live until `expires_at`."""
+    tx.execute(update(_TABLE).where(_TABLE.c.id == session_id).values(expires_at=expires_at))
+
+
+def _one(tx: Transaction, *conditions: ColumnElement[bool]) -> PublishingSession | None:
+    row = tx.execute(select(_TABLE).where(*conditions).with_for_update()).one_or_none()
+    return None if row is None else PublishingSession(**row._asdict())

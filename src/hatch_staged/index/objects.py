@@ -1,0 +1,141 @@
+"""The bytes of files, by key: in a folder or in memory.  The only importer of obstore.
+
+An object is whole or absent, whatever interrupts its writing.  Nothing here holds a whole file in memory.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
+
+import obstore
+from obstore.store import LocalStore, MemoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from obstore import ReadableFile
+    from obstore.store import ObjectStore
+
+#: An S3-compatible store takes 10,000 parts of at least 5 MiB.
+_PART_SIZE = 5 * 1024 * 1024
+_READ_SIZE = 256 * 1024
+
+# What obstore's folder store calls a file that it has not finished writing, see `FolderObjects.discard_partial`.
+_PARTIAL = re.compile(r".+#\d+")
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object in a listing."""
+
+    key: str
+    modified: datetime
+
+
+class Objects(Protocol):
+    """Where the bytes are."""
+
+    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
+        """Store `chunks` under `key`; if the iterator raises, that error passes and nothing is stored."""
+
+    def open(self, key: str) -> BinaryIO:
+        """Return the object as a seekable file (blocking); raise `FileNotFoundError` if there is none."""
+
+    def stream(self, key: str) -> AsyncIterator[bytes]:
+        """Yield the object in chunks; raise `FileNotFoundError` if there is none."""
+
+    def delete(self, key: str) -> None:
+        """Delete the object, if it is there (blocking)."""
+
+    def list(self) -> Iterator[StoredObject]:
+        """Yield every object (blocking)."""
+
+    def discard_partial(self) -> None:
+        """Discard what interrupted writes left behind; only while nobody writes."""
+
+
+class _StoreObjects:
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
+        writer = obstore.open_writer_async(self._store, key, buffer_size=_PART_SIZE, max_concurrency=2)
+        # Leaving the block without an error makes the object visible; with one, what was written is dropped.
+        async with writer:
+            async for chunk in chunks:
+                await writer.write(chunk)
+
+    def open(self, key: str) -> BinaryIO:
+        reader = _Reader(obstore.open_reader(self._store, key, buffer_size=_READ_SIZE))
+        return cast("BinaryIO", io.BufferedReader(reader, buffer_size=_READ_SIZE))
+
+    async def stream(self, key: str) -> AsyncIterator[bytes]:
+        found = await obstore.get_async(self._store, key)
+        async for chunk in found.stream(min_chunk_size=_READ_SIZE):
+            yield bytes(chunk)
+
+    def delete(self, key: str) -> None:
+        try:
+            obstore.delete(self._store, key)
+        except FileNotFoundError:
+            return
+
+    def list(self) -> Iterator[StoredObject]:
+        for batch in obstore.list(self._store):
+            for meta in batch:
+                yield StoredObject(meta["path"], meta["last_modified"])
+
+    def discard_partial(self) -> None:
+        """Nothing to do: the store itself forgets unfinished writes."""
+
+
+class MemoryObjects(_StoreObjects):
+    """Bytes that live as long as the process."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryStore())
+
+
+class FolderObjects(_StoreObjects):
+    """Bytes in files below `folder`, which is created if need be."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        super().__init__(LocalStore(prefix=folder))
+        self._folder = folder
+
+    def discard_partial(self) -> None:
+        """Delete the unfinished files of a process that was killed; obstore hides them from its listings."""
+        for path in self._folder.rglob("*#*"):
+            if _PARTIAL.fullmatch(path.name):
+                path.unlink()
+
+
+class _Reader(io.RawIOBase):
+    """obstore's reader as a raw file of the standard library, which zipfile and tarfile can read."""
+
+    def __init__(self, reader: ReadableFile) -> None:
+        super().__init__()
+        self._reader = reader
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # io passes a memoryview
+        chunk = self._reader.read(len(buffer))
+        buffer[: len(chunk)] = memoryview(chunk)
+        return len(chunk)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._reader.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._reader.tell()
