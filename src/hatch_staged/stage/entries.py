@@ -1,0 +1,104 @@
+"""From what an index says of a publishing session to its entry in the stage file.
+
+Staging and pulling both come through here, so both write the same file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urldefrag
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from hatch_staged.errors import ProtocolError, StagedError
+from hatch_staged.protocol.distributions import parse_filename
+from hatch_staged.protocol.states import FileState
+from hatch_staged.redaction import redact
+from hatch_staged.stage.model import InvalidEntryError, StagedArtifact, StagedRelease
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from packaging.utils import NormalizedName
+    from packaging.version import Version
+
+    from hatch_staged.protocol.messages import Session
+    from hatch_staged.protocol.simple import ListedFile, ProjectPage
+
+
+def from_session(
+    index: str,
+    session: Session,
+    page: ProjectPage | None,
+    *,
+    project: NormalizedName,
+    version: Version,
+    local: Iterable[StagedArtifact] = (),
+) -> StagedRelease:
+    """Return the staged release of `project` and `version` that `session` at the index `index` (its root URL) holds.
+
+    `page` is the project's page in the stage, its URLs absolute; None where the index has no previews, and then the
+    artifacts are those of `local` (with `path`) that the session has.  Files of other versions are left out.  Raises
+    `ProtocolError` if the index says too little of a file or lists none that its session has, and `StagedError` if
+    the session has no files.
+    """
+    completed = {name for name, file in session.files.items() if file.status is FileState.COMPLETED}
+    if page is None and session.links.stage is not None:
+        raise ProtocolError("the session has a stage, but the stage has no page", where=redact(session.links.stage))
+    listed = [] if page is None else [file for file in page.files if _belongs(file.filename, project, version)]
+    try:
+        artifacts = [_artifact(file) for file in listed] or [each for each in local if each.filename in completed]
+        if missing := sorted(completed - {artifact.filename for artifact in artifacts}):
+            where = redact(session.links.stage or session.links.session)
+            raise ProtocolError(
+                f"the session has files that its stage does not list: {', '.join(missing)}", where=where
+            )
+        if not artifacts:
+            raise StagedError(f"the session of {project} {version} has no files", where=redact(session.links.session))
+        return StagedRelease(
+            project=project,
+            version=version,
+            requires_python=_requires_python(listed),
+            artifacts=tuple(artifacts),
+            index=index,
+            session=session.links.session,
+            stage=session.links.stage,
+            session_token=session.session_token,
+            status=session.status,
+            expires_at=session.expires_at,
+        )
+    except InvalidEntryError as error:
+        raise ProtocolError(f"the index's answer cannot be used: {error}", where=redact(index)) from None
+
+
+def _belongs(filename: str, project: NormalizedName, version: Version) -> bool:
+    try:
+        said = parse_filename(filename)
+    except ValueError:  # an egg, an installer: nothing that we stage
+        return False
+    return (said.project, said.version) == (project, version)
+
+
+def _artifact(file: ListedFile) -> StagedArtifact:
+    if file.size is None:
+        raise InvalidEntryError(f"size of {file.filename}", "is missing")
+    try:
+        return StagedArtifact(
+            filename=file.filename,
+            url=urldefrag(file.url).url,
+            path=None,
+            size=file.size,
+            hashes={name.lower(): digest.lower() for name, digest in file.hashes.items()},
+            upload_time=file.upload_time,
+        )
+    except InvalidEntryError as error:
+        raise InvalidEntryError(f"{error.key} of {file.filename}", error.sentence) from None
+
+
+def _requires_python(files: Iterable[ListedFile]) -> SpecifierSet | None:
+    said = {file.requires_python for file in files}
+    only = said.pop() if len(said) == 1 else None
+    try:
+        return None if only is None else SpecifierSet(only)
+    except InvalidSpecifier as error:
+        raise InvalidEntryError("requires-python", str(error)) from None
