@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from hatch_staged.protocol.states import SessionState
 
+#: PEP 751: "the version of the lock file format"
+LOCK_VERSION = "1.0"
 #: The facts that PEP 751 has no key for are in this table of a ``[[packages]]`` entry's ``tool``.
 TOOL_NAME = "hatch-staged"
 TOOL_TABLE = f"tool.{TOOL_NAME}"

@@ -22,6 +22,7 @@ from hatch_staged.errors import ConfigurationError, StagedError
 from hatch_staged.protocol.distributions import Kind
 from hatch_staged.protocol.states import SessionState
 from hatch_staged.stage.model import (
+    LOCK_VERSION,
     TOOL_NAME,
     TOOL_TABLE,
     InvalidEntryError,
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
 __all__ = ["InvalidEntryError", "StageFile", "StagedArtifact", "StagedRelease", "dump", "load", "parse", "write"]
 
 HEADER = "Written by hatch-staged. Whoever holds this file can install this unpublished release."
-#: the version of PEP 751's format
-LOCK_VERSION = "1.0"
 
 _MEND = "mend it, or write it anew with 'hatch publish --staged' or 'hatch stage pull'"
 
