@@ -5,16 +5,26 @@ from __future__ import annotations
 import io
 import tarfile
 import zipfile
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from tests.client.upload_server import UploadServer
 
 from hatch_staged.client import artifacts
+from hatch_staged.client.credentials import Credentials
+from hatch_staged.client.transport import Transport
+from hatch_staged.client.upload_api import Client
+from hatch_staged.client.waiting import Patience, Waiter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from hatch_staged.client.artifacts import Release
+
+SECRET = "pypi-verysecret"
+NOON = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 
 
 class MakeFile(Protocol):
@@ -72,3 +82,32 @@ def _write_sdist(path: Path, stem: str, metadata: bytes, payload: bytes) -> None
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
+
+
+@pytest.fixture
+def index() -> Iterator[UploadServer]:
+    """Run an obliging Upload 2.0 index."""
+    with UploadServer() as server:
+        yield server
+
+
+class Pauses(list[float]):
+    """A clock that only sleeping moves; the list of what was slept, in seconds."""
+
+    def waiter(self, patience: Patience | None = None) -> Waiter:
+        """Return a waiter on this clock."""
+        return Waiter(patience or Patience(), self.append, lambda: NOON + timedelta(seconds=sum(self)))
+
+
+@pytest.fixture
+def pauses() -> Pauses:
+    """Return a clock that stands still."""
+    return Pauses()
+
+
+@pytest.fixture
+def client(index: UploadServer, pauses: Pauses) -> Iterator[Client]:
+    """Return a client of `index` with credentials, which never really sleeps."""
+    transport = Transport(index.endpoint, Credentials("__token__", SECRET), waiter=pauses.waiter())
+    with Client(transport) as made:
+        yield made

@@ -31,7 +31,7 @@ def release(*filenames: str) -> Release:
     return Release(canonicalize_name("foo"), Version("1.0"), tuple(artifact(name) for name in sorted(filenames)))
 
 
-def session(previews: bool = True, **files: FileState) -> Session:  # noqa: FBT001, FBT002 # two kinds of index
+def session(files: dict[str, FileState], *, previews: bool = True) -> Session:
     stage = "https://i.example/stage/t/simple/" if previews else None
     return Session(
         meta=Meta(),
@@ -43,7 +43,7 @@ def session(previews: bool = True, **files: FileState) -> Session:  # noqa: FBT0
     )
 
 
-def page(size: int | None = None, **hashes: dict[str, str]) -> ProjectPage:
+def page(hashes: dict[str, dict[str, str]], *, size: int | None = None) -> ProjectPage:
     return ProjectPage(
         name="foo",
         files=tuple(ListedFile(filename=name, url="f", hashes=listed, size=size) for name, listed in hashes.items()),
@@ -71,9 +71,9 @@ def page(size: int | None = None, **hashes: dict[str, str]) -> ProjectPage:
     ],
 )
 def test_the_step_for_one_artifact(state: FileState | None, listed: dict[str, str] | None, step: Step) -> None:
-    status = session(**({} if state is None else {SDIST: state}))
+    status = session({} if state is None else {SDIST: state})
 
-    made = plan(release(SDIST), status, None if listed is None else page(**{SDIST: listed}))
+    made = plan(release(SDIST), status, None if listed is None else page({SDIST: listed}))
 
     (decision,) = made.decisions
     assert decision.step is step
@@ -83,12 +83,12 @@ def test_the_step_for_one_artifact(state: FileState | None, listed: dict[str, st
 
 def test_every_state_of_a_file_has_a_step() -> None:
     for state in FileState:
-        plan(release(SDIST), session(**{SDIST: state}), None)
+        plan(release(SDIST), session({SDIST: state}), None)
 
 
 def test_the_size_counts_where_it_is_listed() -> None:
-    (right,) = page(size=3, **{SDIST: SAME}).files
-    (wrong,) = page(size=4, **{SDIST: SAME}).files
+    (right,) = page({SDIST: SAME}, size=3).files
+    (wrong,) = page({SDIST: SAME}, size=4).files
 
     assert compare(artifact(), right) is Likeness.SAME
     assert compare(artifact(), wrong) is Likeness.DIFFERENT
@@ -107,7 +107,7 @@ def test_what_holds_for_every_plan(
 ) -> None:
     wanted = release(*mine)
 
-    made = plan(wanted, session(**present), None if listed is None else page(**listed))
+    made = plan(wanted, session(present), None if listed is None else page(listed))
 
     # one decision for each artifact, in its place; what is not ours is named once and touched by none
     assert [decision.artifact for decision in made.decisions] == list(wanted.artifacts)
@@ -139,9 +139,9 @@ def test_what_holds_for_every_plan(
 def test_what_keeps_a_session_from_being_the_release(
     state: FileState | None, listed: dict[str, str] | None, error: type[StagedError], told: str
 ) -> None:
-    status = session(**({} if state is None else {SDIST: state}))
+    status = session({} if state is None else {SDIST: state})
 
-    found = shortfall(release(SDIST), status, None if listed is None else page(**{SDIST: listed}))
+    found = shortfall(release(SDIST), status, None if listed is None else page({SDIST: listed}))
 
     assert type(found) is error
     assert SDIST in found.what
@@ -149,5 +149,5 @@ def test_what_keeps_a_session_from_being_the_release(
 
 
 def test_a_session_that_is_the_release() -> None:
-    assert shortfall(release(SDIST), session(**{SDIST: FileState.COMPLETED}), page(**{SDIST: SAME})) is None
-    assert shortfall(release(SDIST), session(previews=False, **{SDIST: FileState.COMPLETED}), None) is None
+    assert shortfall(release(SDIST), session({SDIST: FileState.COMPLETED}), page({SDIST: SAME})) is None
+    assert shortfall(release(SDIST), session({SDIST: FileState.COMPLETED}, previews=False), None) is None

@@ -1,0 +1,274 @@
+"""Requests on a wire: connections, TLS, repetitions, and to whom the credentials go.  The only importer of httpx2.
+
+It knows nothing of PEP 694: an answer of any status is returned as it is, only the want of an answer is an error.
+"""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import contextmanager
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from hatch_staged import __version__
+from hatch_staged.client.answers import Answer
+from hatch_staged.client.waiting import Waiter
+from hatch_staged.errors import ConfigurationError, ProtocolError, StagedError, UnreachableError
+from hatch_staged.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from hatch_staged.client.credentials import Credentials
+
+    #: bytes, or a function that begins to yield them anew for each attempt
+    Content = bytes | Callable[[], Iterator[bytes]] | None
+    #: scheme, host, port
+    Origin = tuple[str, str, int | None]
+
+#: An answer that is read into memory is never longer (bytes): the page of a release with 100,000 files would fit.
+MAX_BODY_SIZE = 64 * 1024 * 1024
+#: A page or a file is at most this many redirects away.
+MAX_REDIRECTS = 5
+
+_CHUNK = 256 * 1024
+
+# The embedded index and the tests of a company's index are on this machine, which no proxy can reach.
+_LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+
+_NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+
+
+class Repeat(Enum):
+    """When a failed request may be made again."""
+
+    #: only if no byte of it can have reached the index
+    UNSENT = "unsent"
+    #: also if the index says that it did not act on it: 429 and 503
+    UNHEEDED = "unheeded"
+    #: whatever happened, because twice is the same as once
+    ALWAYS = "always"
+
+    def after_error(self, error: httpx2.TransportError) -> bool:
+        """Whether to repeat after `error`, which came instead of an answer."""
+        return self is Repeat.ALWAYS or isinstance(error, _NEVER_SENT)
+
+    def after_status(self, status: int) -> bool:
+        """Whether to repeat after an answer with `status`."""
+        unheeded = status in {429, 503} and self is not Repeat.UNSENT
+        return unheeded or (status in {500, 502, 504} and self is Repeat.ALWAYS)
+
+
+class Transport:
+    """Connections to one index: `endpoint` is the URL of its Upload 2.0 root; safe to share between threads.
+
+    `credentials` go to the origin of `endpoint`, and to origins that the index itself has named (`trust`); never from
+    https to http.  `ca_cert` is a file of certificates to trust in place of the system's, `client_cert` and
+    `client_key` identify us.  `timeout` is the seconds to wait for a connection, or for the next byte.  A context
+    manager that closes its connections.  Raises `ConfigurationError` for an endpoint that is no http(s) URL and for
+    certificates that cannot be read.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        credentials: Credentials | None = None,
+        *,
+        ca_cert: Path | None = None,
+        client_cert: Path | None = None,
+        client_key: Path | None = None,
+        timeout: float = 60.0,
+        waiter: Waiter | None = None,
+    ) -> None:
+        try:
+            self._home = _origin(endpoint)
+        except ProtocolError as error:
+            raise ConfigurationError("the URL of an index is an http or https URL", where=error.where) from None
+        self.endpoint = endpoint
+        self.credentials = credentials
+        self.waiter = waiter or Waiter()
+        self._trusted = {self._home}
+        self._http = httpx2.Client(
+            verify=_tls(ca_cert, client_cert, client_key),
+            timeout=timeout,
+            headers={"User-Agent": f"hatch-staged/{__version__}"},
+            mounts=dict.fromkeys(_LOOPBACK),
+            follow_redirects=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def trust(self, url: str) -> None:
+        """Let credentials go to the origin of `url`, which the index named; raise `ProtocolError` if it is not safe."""
+        origin = _origin(url)
+        if _downgraded(self._home, origin):
+            raise ProtocolError("the index names a URL without TLS, where no credentials go", where=redact(url))
+        self._trusted.add(origin)
+
+    def exchange(
+        self, method: str, url: str, *, headers: Mapping[str, str], content: Content = None, repeat: Repeat
+    ) -> Answer:
+        """Make a request of the upload API, with credentials, and return its answer; redirects are not followed.
+
+        Raises `ConfigurationError` if `url` is not one that the index named, `UnreachableError` without an answer.
+        """
+        if _origin(url) not in self._trusted:
+            raise ConfigurationError(
+                "this URL does not belong to the index, so it gets no credentials",
+                where=redact(url),
+                hint=f"is the index {redact(self.endpoint)} the right one?",
+            )
+        response, answer = self._send(method, url, headers, content, repeat, authorized=True, whole=True)
+        response.close()
+        return answer
+
+    def fetch(self, url: str, *, headers: Mapping[str, str]) -> Answer:
+        """GET a page or a file of any origin, redirects followed, and return the last answer with its body.
+
+        Raises `UnreachableError` without an answer, `ProtocolError` for a redirect that is not to be followed.
+        """
+        response, answer = self._follow(url, headers, whole=True)
+        response.close()
+        return answer
+
+    @contextmanager
+    def stream(self, url: str, *, headers: Mapping[str, str]) -> Iterator[tuple[Answer, Iterator[bytes]]]:
+        """GET like `fetch`, but where the answer is successful give its body in pieces, as they arrive."""
+        response, answer = self._follow(url, {**headers, "Accept-Encoding": "identity"}, whole=False)
+        try:
+            yield answer, _pieces(response)
+        finally:
+            response.close()
+
+    def _follow(self, url: str, headers: Mapping[str, str], *, whole: bool) -> tuple[httpx2.Response, Answer]:
+        for _ in range(MAX_REDIRECTS + 1):
+            authorized = _origin(url) == self._home
+            response, answer = self._send("GET", url, headers, None, Repeat.ALWAYS, authorized=authorized, whole=whole)
+            target = answer.redirected
+            if target is None:
+                return response, answer
+            response.close()
+            if _downgraded(_origin(url), _origin(target)):
+                raise ProtocolError("a redirect from https to http is not followed", where=redact(target))
+            url = target
+        raise ProtocolError(f"more than {MAX_REDIRECTS} redirects", where=redact(url))
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: Content,
+        repeat: Repeat,
+        *,
+        authorized: bool,
+        whole: bool,
+    ) -> tuple[httpx2.Response, Answer]:
+        """Make a request, if need be again and again; the caller closes the response.
+
+        The answer has a body unless it is successful and not wanted `whole`.
+        """
+        if authorized and self.credentials is not None:
+            headers = {**headers, "Authorization": self.credentials.authorization}
+        pauses = self.waiter.retries()
+        while True:
+            request = self._http.build_request(
+                method, url, headers=headers, content=content() if callable(content) else content
+            )
+            pause = next(pauses, None)
+            try:
+                response, answer = self._once(request, url, whole=whole)
+            except httpx2.RequestError as error:
+                again = isinstance(error, httpx2.TransportError) and repeat.after_error(error)
+                if pause is None or not again or _certificate_refused(error):
+                    raise _unreachable(error, url) from error
+            else:
+                wanted = self.waiter.retry_after(answer.headers.get("retry-after"))
+                too_long = wanted is not None and wanted > self.waiter.patience.longest
+                if pause is None or too_long or not repeat.after_status(answer.status):
+                    return response, answer
+                response.close()
+                pause = pause if wanted is None else max(wanted, pause)
+            self.waiter.sleep(pause)
+
+    def _once(self, request: httpx2.Request, url: str, *, whole: bool) -> tuple[httpx2.Response, Answer]:
+        response = self._http.send(request, stream=True)
+        try:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            answer = Answer(url, response.status_code, headers)
+            if whole or not answer.successful:
+                answer = Answer(url, response.status_code, headers, _body(response, url))
+        except BaseException:
+            response.close()
+            raise
+        return response, answer
+
+
+def _origin(url: str) -> Origin:
+    try:
+        parsed = httpx2.URL(url)
+    except (httpx2.InvalidURL, ValueError) as error:
+        raise ProtocolError(f"not a URL: {error}") from None
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise ProtocolError("not an http or https URL", where=redact(url))
+    return parsed.scheme, parsed.host, parsed.port
+
+
+def _downgraded(before: Origin, after: Origin) -> bool:
+    return before[0] == "https" and after[0] != "https"
+
+
+def _tls(ca_cert: Path | None, client_cert: Path | None, client_key: Path | None) -> ssl.SSLContext:
+    if client_key and not client_cert:
+        raise ConfigurationError("--client-key needs --client-cert beside it", where=str(client_key))
+    try:
+        context = ssl.create_default_context(cafile=ca_cert) if ca_cert else httpx2.create_ssl_context()
+        if client_cert:
+            context.load_cert_chain(client_cert, client_key)
+    except OSError as error:
+        files = ", ".join(str(path) for path in (ca_cert, client_cert, client_key) if path)
+        raise ConfigurationError(f"these certificates cannot be used: {error.strerror}", where=files) from error
+    return context
+
+
+def _body(response: httpx2.Response, url: str) -> bytes:
+    body = bytearray()
+    for piece in response.iter_bytes():
+        body += piece
+        if len(body) > MAX_BODY_SIZE:
+            raise ProtocolError(f"an answer of more than {MAX_BODY_SIZE} bytes", where=redact(url))
+    return bytes(body)
+
+
+def _pieces(response: httpx2.Response) -> Iterator[bytes]:
+    try:
+        yield from response.iter_raw(_CHUNK)
+    except httpx2.RequestError as error:
+        raise _unreachable(error, str(response.url)) from error
+
+
+def _unreachable(error: httpx2.RequestError, url: str) -> StagedError:
+    hint = "is the URL right, and the index up?"
+    if _certificate_refused(error):
+        hint = "--ca-cert names the authority that signed the certificate of the index"
+    # h11 quotes a header that it cannot send, and that one may be the secret
+    told = type(error).__name__ if isinstance(error, httpx2.LocalProtocolError) else str(error) or type(error).__name__
+    return UnreachableError(f"the index cannot be reached: {told}", where=redact(url), hint=hint)
+
+
+def _certificate_refused(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
