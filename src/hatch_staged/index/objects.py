@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from obstore import ReadableFile
+    from obstore import BytesStream, ReadableFile
     from obstore.store import ObjectStore
 
 #: An S3-compatible store takes 10,000 parts of at least 5 MiB.
@@ -46,8 +46,8 @@ class Objects(Protocol):
     def open(self, key: str) -> BinaryIO:
         """Return the object as a seekable file (blocking); raise `FileNotFoundError` if there is none."""
 
-    def stream(self, key: str) -> AsyncIterator[bytes]:
-        """Yield the object in chunks; raise `FileNotFoundError` if there is none."""
+    async def stream(self, key: str) -> AsyncIterator[bytes]:
+        """Return the object in chunks; raise `FileNotFoundError` if there is none."""
 
     def delete(self, key: str) -> None:
         """Delete the object, if it is there (blocking)."""
@@ -76,8 +76,7 @@ class _StoreObjects:
 
     async def stream(self, key: str) -> AsyncIterator[bytes]:
         found = await obstore.get_async(self._store, key)
-        async for chunk in found.stream(min_chunk_size=_READ_SIZE):
-            yield bytes(chunk)
+        return _chunks(found.stream(min_chunk_size=_READ_SIZE))
 
     def delete(self, key: str) -> None:
         try:
@@ -114,6 +113,11 @@ class FolderObjects(_StoreObjects):
         for path in self._folder.rglob("*#*"):
             if _PARTIAL.fullmatch(path.name):
                 path.unlink()
+
+
+async def _chunks(stream: BytesStream) -> AsyncIterator[bytes]:
+    async for chunk in stream:
+        yield bytes(chunk)
 
 
 class _Reader(io.RawIOBase):

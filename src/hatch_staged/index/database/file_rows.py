@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
@@ -83,19 +84,17 @@ def record_received(tx: Transaction, file_id: str, received: Received) -> None:
 
 
 def record_completed(
-    tx: Transaction,
-    file_id: str,
-    *,
-    at: datetime,
-    requires_python: str | None,
-    core_metadata: bytes,
-    metadata_sha256: str,
+    tx: Transaction, file_id: str, *, at: datetime, requires_python: str | None, core_metadata: bytes
 ) -> None:
     """Keep what completion found out about the file."""
     tx.execute(
         update(_TABLE)
         .where(_TABLE.c.id == file_id)
-        .values(completed_at=at, requires_python=requires_python, metadata_sha256=metadata_sha256)
+        .values(
+            completed_at=at,
+            requires_python=requires_python,
+            metadata_sha256=hashlib.sha256(core_metadata).hexdigest(),
+        )
     )
     tx.execute(insert(schema.core_metadata).values(file_id=file_id, raw=core_metadata))
 
@@ -124,11 +123,9 @@ def staged(tx: Transaction, session_id: str) -> tuple[Artifact, ...]:
     return tuple(artifact(row, version=row["version"], upload_time=row["completed_at"]) for row in rows.mappings())
 
 
-def core_metadata(tx: Transaction, file_id: str) -> bytes:
-    """Return the METADATA or PKG-INFO of a completed file."""
-    raw: bytes = tx.execute(
-        select(schema.core_metadata.c.raw).where(schema.core_metadata.c.file_id == file_id)
-    ).scalar_one()
+def core_metadata(tx: Transaction, file_id: str) -> bytes | None:
+    """Return the METADATA or PKG-INFO of a completed file, byte for byte."""
+    raw: bytes | None = tx.scalar(select(schema.core_metadata.c.raw).where(schema.core_metadata.c.file_id == file_id))
     return raw
 
 

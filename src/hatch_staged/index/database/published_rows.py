@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import exists, insert, select
 
 from hatch_staged.index.database import file_rows, schema
-from hatch_staged.index.database.engine import Transaction, unique
+from hatch_staged.index.database.engine import TakenError, Transaction, unique
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 _TABLE = schema.published_files
 
 
-def add(tx: Transaction, file: Artifact, *, project: str, at: datetime) -> None:
-    """Publish `file`; raise `TakenError` if a file of this name is published."""
-    with unique(tx):
-        tx.execute(
-            insert(_TABLE).values(
-                filename=file.filename, project=project, version=file.version, file_id=file.file_id, published_at=at
-            )
-        )
+def add(tx: Transaction, file: Artifact, *, project: str, at: datetime) -> bool:
+    """Publish `file`; return False if a file of this name is published already."""
+    row = {"filename": file.filename, "project": project, "version": file.version, "file_id": file.file_id}
+    try:
+        with unique(tx):
+            tx.execute(insert(_TABLE).values(**row, published_at=at))
+    except TakenError:
+        return False
+    return True
 
 
 def is_published(tx: Transaction, filename: str) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
 _TABLE = schema.sessions
+_EDITABLE = [state for state in SessionState if state.editable]
 _LIVE = _TABLE.c.state.not_in([state for state in SessionState if state.terminal])
 
 
@@ -36,14 +37,17 @@ def find_by_token(tx: Transaction, token: str) -> PublishingSession | None:
     return _one(tx, _TABLE.c.token == token)
 
 
-def find_live(tx: Transaction, project: str, version_key: str) -> PublishingSession | None:
+def live(tx: Transaction, project: str, version_key: str) -> PublishingSession:
     """Return the session of this project and version that is in a non-terminal state."""
-    return _one(tx, _TABLE.c.project == project, _TABLE.c.version_key == version_key, _LIVE)
+    row = tx.execute(
+        select(_TABLE).where(_TABLE.c.project == project, _TABLE.c.version_key == version_key, _LIVE)
+    ).one()
+    return PublishingSession(**row._asdict())
 
 
 def due(tx: Transaction, now: datetime) -> tuple[PublishingSession, ...]:
-    """Return the live sessions whose time is up."""
-    rows = tx.execute(select(_TABLE).where(_TABLE.c.expires_at <= now, _LIVE))
+    """Return the editable sessions whose time is up; one that is being published is not interrupted."""
+    rows = tx.execute(select(_TABLE).where(_TABLE.c.expires_at <= now, _LIVE, _TABLE.c.state.in_(_EDITABLE)))
     return tuple(PublishingSession(**row._asdict()) for row in rows)
 
 
@@ -57,6 +61,6 @@ def update_expiry(tx: Transaction, session_id: str, expires_at: datetime) -> Non
     tx.execute(update(_TABLE).where(_TABLE.c.id == session_id).values(expires_at=expires_at))
 
 
-def _one(tx: Transaction, *conditions: ColumnElement[bool]) -> PublishingSession | None:
-    row = tx.execute(select(_TABLE).where(*conditions).with_for_update()).one_or_none()
+def _one(tx: Transaction, condition: ColumnElement[bool]) -> PublishingSession | None:
+    row = tx.execute(select(_TABLE).where(condition).with_for_update()).one_or_none()
     return None if row is None else PublishingSession(**row._asdict())

@@ -1,0 +1,58 @@
+"""The index as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+
+from hatch_staged.index import expiry
+from hatch_staged.index.pages import Pages
+from hatch_staged.index.problem_responses import ProblemResponses
+from hatch_staged.index.simple_api import SimpleApi
+from hatch_staged.index.upload_api import UploadApi
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from hatch_staged.index.core import Index
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def create_app(index: Index, *, base_url: str | None = None) -> Starlette:
+    """Return the application that serves `index`; while it runs, it also sweeps.
+
+    `base_url` is the URL of its root as clients see it; without one, links point where the request went.
+    """
+    fronts = (UploadApi(index, base_url), SimpleApi(index, base_url), Pages(index, base_url))
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        sweeping = asyncio.create_task(_sweep_for_ever(index))
+        try:
+            yield
+        finally:
+            sweeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await sweeping
+
+    return Starlette(
+        routes=[route for front in fronts for route in front.routes()],
+        exception_handlers=ProblemResponses(index, base_url).handlers(),
+        lifespan=lifespan,
+    )
+
+
+async def _sweep_for_ever(index: Index) -> None:
+    while True:
+        try:
+            await run_in_threadpool(expiry.sweep, index)
+        except Exception:
+            # A full disk or a busy database now must not end the sweeping for good.
+            _LOGGER.exception("sweeping failed; it is tried again in %s seconds", index.limits.sweep_interval)
+        await asyncio.sleep(index.limits.sweep_interval)

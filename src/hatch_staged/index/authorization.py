@@ -1,0 +1,75 @@
+"""Who asks, and whether they may (PEP 694, "Authentication and Authorization").
+
+Asked anew on each request, so that a revoked token or a new owner counts at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hatch_staged.index.database import project_rows, token_rows
+from hatch_staged.index.records import Permission
+from hatch_staged.index.refusals import ForbiddenError, UnauthenticatedError
+from hatch_staged.index.tokens import digest_of
+
+if TYPE_CHECKING:
+    from hatch_staged.index.core import Index
+    from hatch_staged.index.database.engine import Transaction
+    from hatch_staged.index.records import Project, PublishingSession
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who makes a request, and what their token allows; see `hatch_staged.index.records.Token`."""
+
+    user: str
+    permissions: frozenset[Permission]
+    projects: frozenset[str]
+
+    def has(self, permission: Permission) -> bool:
+        """Whether the token allows `permission` somewhere."""
+        return permission in self.permissions or Permission.ADMIN in self.permissions
+
+    def may_use(self, project: str, owner: str) -> bool:
+        """Whether the token reaches `project` (normalized), which belongs to `owner`."""
+        if self.projects:
+            return project in self.projects
+        return self.user == owner or Permission.ADMIN in self.permissions
+
+
+def authenticate(index: Index, secret: str | None) -> Principal:
+    """Return the principal whose token has this secret; raise `UnauthenticatedError` if there is none."""
+    if secret is None:
+        raise UnauthenticatedError("This needs a token: Basic with the user __token__, or Bearer.")
+    with index.database.reading() as tx:
+        token = token_rows.find_valid(tx, digest_of(secret))
+    if token is None:
+        raise UnauthenticatedError("The token is unknown or was revoked.")
+    return Principal(user=token.user, permissions=token.permissions, projects=token.projects)
+
+
+def reserve(tx: Transaction, principal: Principal, project: str) -> Project:
+    """Return `project` (normalized), reserved for the principal if the name was free.
+
+    Raises `ForbiddenError` if it belongs to somebody else, or the token does not allow staging it.
+    """
+    _allow(principal, project, principal.user, Permission.STAGE)
+    found = project_rows.reserve(tx, project, principal.user)
+    _allow(principal, project, found.owner, Permission.STAGE)
+    return found
+
+
+def require(tx: Transaction, principal: Principal, session: PublishingSession, *permissions: Permission) -> None:
+    """Raise `ForbiddenError` unless the principal has one of `permissions` for the project of `session`, now."""
+    project = project_rows.find(tx, session.project)
+    # A canceled first session leaves no project; the session's creator may still look at how it ended.
+    _allow(principal, session.project, project.owner if project else session.created_by, *permissions)
+
+
+def _allow(principal: Principal, project: str, owner: str, *permissions: Permission) -> None:
+    if not principal.may_use(project, owner):
+        raise ForbiddenError(f"This token may not be used for the project {project}.")
+    if not any(principal.has(permission) for permission in permissions):
+        wanted = " or ".join(permission.value for permission in permissions)
+        raise ForbiddenError(f"This token does not have the permission to {wanted}.")

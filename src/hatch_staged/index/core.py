@@ -1,0 +1,88 @@
+"""The index as a value: all that its use cases need, so that tests own the clock, the randomness and the bytes."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from hatch_staged.index.database.engine import Database, open_sqlite
+from hatch_staged.index.objects import FolderObjects, Objects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from typing_extensions import Self
+
+_DAY = 24 * 60 * 60
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the index grants; times in seconds, sizes in bytes."""
+
+    #: "It is recommended that servers expunge their sessions after no less than a week"
+    session_lifetime: int = 7 * _DAY
+    #: from a session's creation, with all its extensions
+    longest_session: int = 30 * _DAY
+    file_size: int = 10 * 1024**3
+    #: of a JSON body
+    request_size: int = 1024**2
+    #: how long an object may lie without a row that points at it; longer than any upload takes
+    orphan_age: int = _DAY
+    #: between two looks for expired sessions and orphans
+    sweep_interval: int = 5 * 60
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(timezone.utc)
+
+
+def unguessable() -> str:
+    """Return 256 random bits, as a word that fits into a URL."""
+    return secrets.token_urlsafe(32)
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index: where its rows and bytes are, and what it takes from outside."""
+
+    database: Database
+    objects: Objects
+    clock: Callable[[], datetime] = utc_now
+    new_token: Callable[[], str] = unguessable
+    limits: Limits = Limits()
+
+    def close(self) -> None:
+        """Release the database."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+
+def open_index(
+    data_dir: Path,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    new_token: Callable[[], str] = unguessable,
+    limits: Limits | None = None,
+) -> Index:
+    """Return the index whose data is in the folder `data_dir`, created (for its owner alone) if need be.
+
+    Several processes may open the same one.  Use it as a context manager, or close it.
+    """
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Index(
+        database=open_sqlite(data_dir / "index.sqlite3"),
+        objects=FolderObjects(data_dir / "objects"),
+        clock=clock,
+        new_token=new_token,
+        limits=limits or Limits(),
+    )

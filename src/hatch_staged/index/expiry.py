@@ -1,0 +1,55 @@
+"""What time does to sessions, and the sweeping of bytes that nothing refers to."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hatch_staged.index import cancellation
+from hatch_staged.index.database import file_rows, session_rows
+
+if TYPE_CHECKING:
+    from hatch_staged.index.core import Index
+
+
+def expire_due(index: Index) -> None:
+    """Cancel the sessions whose time is up; how they ended stays known, their bytes go.
+
+    Every use case that touches a session calls it first, so that no expired one is ever seen as live.
+    """
+    now = index.clock()
+    with index.database.reading() as tx:
+        if not session_rows.due(tx, now):
+            return
+    with index.database.writing() as tx:
+        keys = [key for session in session_rows.due(tx, now) for key in cancellation.discard(tx, session, expired=True)]
+    for key in keys:
+        index.objects.delete(key)
+
+
+def sweep_orphans(index: Index, *, older_than: int) -> None:
+    """Delete the objects that no row points at and that are older than `older_than` seconds.
+
+    They are what a crash leaves: bytes are stored before their row, and deleted after it.  Younger ones may belong to
+    an upload whose row is about to be written.
+    """
+    before = index.clock() - timedelta(seconds=older_than)
+    # In this order: an object that is listed now and gets its row later than the second look is young.
+    found = [stored.key for stored in index.objects.list() if stored.modified < before]
+    with index.database.reading() as tx:
+        referenced = file_rows.object_keys(tx)
+    for key in found:
+        if key not in referenced:
+            index.objects.delete(key)
+
+
+def sweep(index: Index) -> None:
+    """Do both, as a running index does every `Limits.sweep_interval`."""
+    expire_due(index)
+    sweep_orphans(index, older_than=index.limits.orphan_age)
+
+
+def recover(index: Index) -> None:
+    """Remove what a killed process left; only while no other process serves this index."""
+    index.objects.discard_partial()
+    sweep_orphans(index, older_than=0)

@@ -1,0 +1,111 @@
+"""What the HTTP fronts share: who asks, request bodies with limits, and link building."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.routing import Route
+
+from hatch_staged.index import authorization
+from hatch_staged.index.refusals import InvalidRequestError, MediaTypeError, TooLargeError
+from hatch_staged.index.urls import Urls
+from hatch_staged.protocol import messages, problems
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from hatch_staged.index.authorization import Principal
+    from hatch_staged.index.core import Index
+
+    Endpoint = Callable[[Request], Awaitable[Response]]
+
+_BASIC_USER = "__token__"
+
+# How msgspec names the part of a message that is wrong.
+_MISSING = re.compile(r"missing required field `([^`]+)`")
+_PLACE = re.compile(r" - at `\$\.?([^`]*)`")
+
+_Decoded = TypeVar("_Decoded", bound=msgspec.Struct)
+
+
+class Front:
+    """The base of the fronts: an index, and where it is to be found from outside.
+
+    `base_url` is the URL of the index's root as clients see it; without one, links point where the request went.
+    """
+
+    def __init__(self, index: Index, base_url: str | None) -> None:
+        self.index = index
+        self._base_url = base_url
+
+    def urls(self, request: Request) -> Urls:
+        """Return the links for an answer to `request`."""
+        return Urls((self._base_url or str(request.base_url)).rstrip("/"))
+
+    async def principal(self, request: Request) -> Principal:
+        """Return who makes `request`; raise `UnauthenticatedError`."""
+        secret = _secret(request.headers.get("authorization", ""))
+        return await run_in_threadpool(authorization.authenticate, self.index, secret)
+
+    async def message(self, request: Request, kind: type[_Decoded]) -> _Decoded:
+        """Return the message in the body of `request`.
+
+        Raises `MediaTypeError`, `TooLargeError`, or `InvalidRequestError` whose `errors` name the key that is wrong.
+        """
+        require_type(request, messages.CONTENT_TYPE)
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > self.index.limits.request_size:
+                raise TooLargeError(f"A request may have at most {self.index.limits.request_size} bytes.")
+        try:
+            return messages.decode(body, kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            fault = problems.ProblemError(source=_key(str(error)), message=str(error))
+            raise InvalidRequestError("The body is not the message that is expected here.", errors=[fault]) from None
+
+
+def resource(path: str, **methods: Endpoint) -> Route:
+    """Return one route for a path with all its `methods`, so that 405 can name them."""
+
+    async def endpoint(request: Request) -> Response:
+        # Starlette adds HEAD where there is GET.
+        return await methods["GET" if request.method == "HEAD" else request.method](request)
+
+    return Route(path, endpoint, methods=list(methods))
+
+
+def require_type(request: Request, content_type: str) -> None:
+    """Raise `MediaTypeError` unless the body of `request` has this type."""
+    given = request.headers.get("content-type", "")
+    if given.partition(";")[0].strip().lower() != content_type:
+        raise MediaTypeError(f"The content type has to be {content_type}, not {given or 'absent'}.")
+
+
+def _secret(credentials: str) -> str | None:
+    """Return the token in an Authorization header: ``Bearer <token>``, or Basic with the user ``__token__``."""
+    scheme, _, value = credentials.strip().partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return password if user == _BASIC_USER else None
+
+
+def _key(fault: str) -> str:
+    """Return the key that msgspec complains about, in dots; "body" if it is the whole."""
+    place, missing = _PLACE.search(fault), _MISSING.search(fault)
+    parts = [place[1] if place else "", missing[1] if missing else ""]
+    return ".".join(part for part in parts if part) or "body"

@@ -1,0 +1,73 @@
+"""For people and for monitors: the page at ``/``, and the index's health."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from hatch_staged import __version__
+from hatch_staged.index import urls
+from hatch_staged.index.fronts import Front, resource
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.routing import Route
+
+_HOME = """\
+<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>hatch-staged index</title></head>
+<body>
+<h1>A Python package index with staged releases</h1>
+<p>This is the index of hatch-staged {version}. It speaks Upload 2.0
+(<a href="https://peps.python.org/pep-0694/">PEP 694</a>): a release is uploaded as a whole, can be tried by whoever
+holds its session token, and becomes public at once.</p>
+<dl>
+<dt><code>{upload}</code></dt><dd>Upload 2.0: POST here to create a publishing session</dd>
+<dt><a href="{simple}"><code>{simple}</code></a></dt><dd>what is published, for installers</dd>
+<dt><code>{stage}</code></dt><dd>what is staged, for holders of the token</dd>
+</dl>
+<h2>With Hatch</h2>
+<p>In <code>pyproject.toml</code>:</p>
+<pre>[tool.hatch.publish.staged]
+repo = "team"
+
+[tool.hatch.publish.staged.repos.team]
+url = "{upload}"
+simple = "{simple}"</pre>
+<p>Then <code>hatch publish --staged</code> uploads, <code>hatch run test</code> tries what was uploaded, and
+<code>hatch stage publish</code> makes it public. Ask the operator of this index for a token.</p>
+</body>
+</html>
+"""
+
+
+class Pages(Front):
+    """The front for people and monitors."""
+
+    def routes(self) -> list[Route]:
+        """Return the endpoints."""
+        return [resource(urls.HOME, GET=self.home), resource(urls.HEALTH, GET=self.health)]
+
+    async def home(self, request: Request) -> Response:
+        """Say what this is, where its endpoints are, and how to use it from Hatch."""
+        links = self.urls(request)
+        places = {
+            "upload": links.upload(),
+            "simple": links.simple(),
+            "stage": links.base + urls.STAGE.replace("{session_token}", "<session-token>"),
+        }
+        told = {name: escape(url) for name, url in places.items()}
+        return HTMLResponse(_HOME.format(version=escape(__version__), **told))
+
+    async def health(self, _request: Request) -> Response:
+        """Answer 200 when the database answers."""
+        await run_in_threadpool(self._ask_database)
+        return JSONResponse({"status": "ok", "version": __version__}, headers={"Cache-Control": "no-store"})
+
+    def _ask_database(self) -> None:
+        with self.index.database.reading():
+            pass

@@ -1,0 +1,225 @@
+"""The index as a process: listens, tells others where, and stops when told to or when idle.  Only importer of uvicorn.
+
+While it runs it holds a lock on ``serve.lock`` in its data folder; ``serve.json`` beside it says where it listens.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+import uvicorn
+from filelock import FileLock, Timeout
+
+from hatch_staged.errors import ConfigurationError, StagedError
+from hatch_staged.index import expiry
+from hatch_staged.index.app import create_app
+from hatch_staged.index.core import open_index
+from hatch_staged.index.urls import Urls
+from hatch_staged.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+__all__ = ["RunningServer", "open_index", "running", "serve", "stop"]
+
+#: How long requests in flight may take after the signal to stop (seconds).
+GRACE = 10
+# `running` takes the lock for a moment to see whether it is free; a start waits that long for it (seconds).
+_LOCK_PATIENCE = 2
+_WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server as its data folder describes it."""
+
+    pid: int
+    #: of the index's root, with a slash at the end
+    url: str
+
+
+def serve(
+    *,
+    data_dir: Path,
+    host: str,
+    port: int,
+    base_url: str | None = None,
+    idle_timeout: float | None = None,
+    announce: Callable[[str], None],
+) -> None:
+    """Serve the index in `data_dir` until SIGINT or SIGTERM, or until nobody asked for `idle_timeout` seconds.
+
+    `port` 0 takes a free one.  `base_url` is the URL of the index's root as clients see it, if it is another (behind
+    a proxy).  `announce` gets one line when the server listens.  Raises `ConfigurationError` if another process serves
+    `data_dir`, or if it cannot listen there.
+    """
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _exclusive(data_dir), _listen(host, port) as listener, open_index(data_dir) as index:
+        expiry.recover(index)
+        url = f"{(base_url or _url(host, listener)).rstrip('/')}/"
+        activity = _Activity(create_app(index, base_url=base_url))
+
+        def listening() -> None:
+            _write_state(data_dir, RunningServer(pid=os.getpid(), url=url))
+            announce(f"Serving Upload 2.0 on {redact(Urls(url.rstrip('/')).upload())} (data in {data_dir})")
+
+        server = _Server(activity, listening, idle_timeout)
+        try:
+            server.run(sockets=[listener])
+        finally:
+            _state_file(data_dir).unlink(missing_ok=True)
+
+
+def running(data_dir: Path) -> RunningServer | None:
+    """Return the server that serves `data_dir` now, if there is one and it listens."""
+    try:
+        with FileLock(data_dir / "serve.lock", timeout=0):
+            return None
+    except Timeout:
+        return _read_state(data_dir)
+    except FileNotFoundError:
+        return None
+
+
+def stop(data_dir: Path) -> bool:
+    """Stop the server of `data_dir` and wait until it has ended; return False if there was none.
+
+    Raises `StagedError` if it does not end in time.
+    """
+    found = running(data_dir)
+    if found is None:
+        return False
+    os.kill(found.pid, signal.SIGTERM)
+    try:
+        with FileLock(data_dir / "serve.lock", timeout=GRACE + _LOCK_PATIENCE):
+            return True
+    except Timeout:
+        raise StagedError(f"the index of process {found.pid} does not stop", where=str(data_dir)) from None
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which says when it listens, and ends by returning."""
+
+    def __init__(self, app: _Activity, listening: Callable[[], None], idle_timeout: float | None) -> None:
+        config = uvicorn.Config(
+            app,
+            # URLs have session tokens in them: no log of requests.
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            lifespan="on",
+            timeout_graceful_shutdown=GRACE,
+        )
+        super().__init__(config)
+        self._app = app
+        self._listening = listening
+        self._idle_timeout = idle_timeout
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._listening()
+
+    async def on_tick(self, counter: int) -> bool:
+        idle = self._idle_timeout is not None and self._app.idle_seconds() >= self._idle_timeout
+        return idle or await super().on_tick(counter)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # uvicorn's own raises the signal again at the end, which would end the process before it has cleaned up.
+        signals = (signal.SIGINT, signal.SIGTERM)
+        previous = {number: signal.signal(number, self.handle_exit) for number in signals}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+class _Activity:
+    """Passes requests on to `app`, and knows since when there were none."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._in_flight = 0
+        self._since = time.monotonic()
+
+    def idle_seconds(self) -> float:
+        return 0.0 if self._in_flight else time.monotonic() - self._since
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        self._in_flight += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._in_flight -= 1
+            self._since = time.monotonic()
+
+
+@contextmanager
+def _exclusive(data_dir: Path) -> Iterator[None]:
+    lock = FileLock(data_dir / "serve.lock")
+    try:
+        lock.acquire(timeout=_LOCK_PATIENCE)
+    except Timeout:
+        other = _read_state(data_dir)
+        raise ConfigurationError(
+            "another process serves this data folder" + (f" on {redact(other.url)}" if other else ""),
+            where=str(data_dir),
+            hint="use that one, stop it, or give another --data-dir",
+        ) from None
+    try:
+        # Left by a process that was killed.
+        _state_file(data_dir).unlink(missing_ok=True)
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot listen on {host} port {port}: {error.strerror or error}",
+            hint="give another --port; 0 takes a free one",
+        ) from None
+    with listener:
+        yield listener
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    reachable = _WILDCARDS.get(host, host)
+    bracketed = f"[{reachable}]" if ":" in reachable else reachable
+    return f"http://{bracketed}:{listener.getsockname()[1]}"
+
+
+def _state_file(data_dir: Path) -> Path:
+    return data_dir / "serve.json"
+
+
+def _write_state(data_dir: Path, state: RunningServer) -> None:
+    partial = data_dir / "serve.json.partial"
+    partial.write_bytes(msgspec.json.encode(state))
+    partial.replace(_state_file(data_dir))
+
+
+def _read_state(data_dir: Path) -> RunningServer | None:
+    try:
+        return msgspec.json.decode(_state_file(data_dir).read_bytes(), type=RunningServer)
+    except FileNotFoundError:
+        return None

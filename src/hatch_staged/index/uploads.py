@@ -1,0 +1,270 @@
+"""File upload sessions: created, filled with bytes, completed, deleted (PEP 694, "File Upload Session").
+
+A file upload session lives as long as its publishing session and is extended with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hatch_staged.index import authorization, sessions, validation
+from hatch_staged.index.database import file_rows, published_rows, session_rows
+from hatch_staged.index.expiry import expire_due
+from hatch_staged.index.records import FileUpload, Permission, PublishingSession, Received
+from hatch_staged.index.refusals import (
+    ConflictingError,
+    InvalidRequestError,
+    MechanismError,
+    TooLargeError,
+    UnknownError,
+)
+from hatch_staged.protocol.mechanisms import HTTP_POST_BYTES
+from hatch_staged.protocol.problems import ProblemError
+from hatch_staged.protocol.states import FileEvent, FileState, SessionEvent, file_after, session_after
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from hatch_staged.archives import CoreMetadata
+    from hatch_staged.index.authorization import Principal
+    from hatch_staged.index.core import Index
+    from hatch_staged.index.database.engine import Transaction
+
+#: "sorted in server-preferred order"
+MECHANISMS = (HTTP_POST_BYTES,)
+
+
+@dataclass(frozen=True)
+class FileAddress:
+    """What a file's URLs hold: the session token of its publishing session, and its own id."""
+
+    session_token: str
+    file_id: str
+
+
+@dataclass(frozen=True)
+class FileStatus:
+    """A file upload session with the publishing session that it belongs to."""
+
+    session: PublishingSession
+    file: FileUpload
+
+    @property
+    def address(self) -> FileAddress:
+        """Where the file is found."""
+        return FileAddress(self.session.token, self.file.id)
+
+
+def create(
+    index: Index,
+    principal: Principal,
+    session_id: str,
+    *,
+    filename: str,
+    size: int,
+    hashes: Mapping[str, str],
+    mechanism: str,
+) -> FileStatus:
+    """Begin the upload of a file of `size` bytes; one of the same name that is completed is replaced.
+
+    Raises `InvalidRequestError` for what cannot be right, `MechanismError`, and `ConflictingError` if the file is
+    published, too large for this index, or not yet through in this session.
+    """
+    expire_due(index)
+    with index.database.writing() as tx:
+        session = sessions.find(tx, principal, session_id, Permission.STAGE)
+        session_after(session.state, SessionEvent.CHANGE)
+        validation.check_filename(filename, session)
+        hashes = validation.check_hashes(hashes)
+        if mechanism not in MECHANISMS:
+            raise MechanismError(f"{mechanism!r} is not among the mechanisms of this index: {', '.join(MECHANISMS)}.")
+        # Not 413: "If the server determines the upload cannot proceed, it MUST return a ``409 Conflict``."
+        if size > index.limits.file_size:
+            raise ConflictingError(f"This index takes files of at most {index.limits.file_size} bytes.")
+        if published_rows.is_published(tx, filename):
+            raise ConflictingError(f"{filename} is published; published files cannot be replaced.")
+        replaced = _replace(tx, session.id, filename)
+        file = FileUpload(
+            id=index.new_token(),
+            session_id=session.id,
+            filename=filename,
+            size=size,
+            hashes=hashes,
+            state=FileState.PENDING,
+        )
+        file_rows.add(tx, file)
+    _delete_object(index, replaced)
+    return FileStatus(session, file)
+
+
+def status(index: Index, principal: Principal, address: FileAddress) -> FileStatus:
+    """Return the file upload session, also after its end."""
+    expire_due(index)
+    with index.database.reading() as tx:
+        return _find(tx, principal, address, Permission.STAGE, Permission.PUBLISH)
+
+
+async def receive(
+    index: Index,
+    principal: Principal,
+    address: FileAddress,
+    chunks: AsyncIterator[bytes],
+    *,
+    length: int | None = None,
+) -> None:
+    """Store the bytes of a pending file (mechanism ``http-post-bytes``), in place of any that came before.
+
+    `length` is how many are announced, if known.  They are hashed on their way, with sha256 and each algorithm that
+    was declared.  Raises `TooLargeError` as soon as there are more than declared; the file stays pending.
+    """
+    file = (await asyncio.to_thread(_find_editable, index, principal, address, FileEvent.TRANSFER)).file
+    if length is not None and length > file.size:
+        raise _too_large(file)
+    counter = _Counter(file)
+    key = f"files/{index.new_token()}"
+    await index.objects.put(key, counter.count(chunks))
+    await asyncio.to_thread(_record, index, principal, address, counter.received(key))
+
+
+def complete(index: Index, principal: Principal, address: FileAddress) -> FileStatus:
+    """Compare the received bytes with the declaration and look into the archive; then the file can be published.
+
+    Raises `InvalidRequestError`, and moves the file to "error", if it is not valid.
+    """
+    found = _find_editable(index, principal, address, FileEvent.COMPLETE)
+    try:
+        metadata = _inspect(index, found)
+    except validation.InvalidFileError as error:
+        _settle(index, principal, found, FileEvent.REFUSE, notice=str(error))
+        message = f"{found.file.filename}: {error}."
+        raise InvalidRequestError(
+            message, errors=[ProblemError(source=found.file.filename, message=str(error))]
+        ) from None
+    return _settle(index, principal, found, FileEvent.COMPLETE, metadata=metadata)
+
+
+def delete(index: Index, principal: Principal, address: FileAddress) -> None:
+    """Cancel the upload of a file, or delete it from its session."""
+    expire_due(index)
+    with index.database.writing() as tx:
+        found = _find(tx, principal, address, Permission.STAGE)
+        session_after(found.session.state, SessionEvent.CHANGE)
+        file_after(found.file.state, FileEvent.CANCEL)
+        file_rows.discard(tx, found.file.id)
+    _delete_object(index, found.file)
+
+
+class _Counter:
+    """Counts and hashes the bytes of a file while they pass."""
+
+    def __init__(self, file: FileUpload) -> None:
+        self._file = file
+        self._size = 0
+        self._hashes = {
+            algorithm: hashlib.new(algorithm, usedforsecurity=False) for algorithm in {"sha256", *file.hashes}
+        }
+
+    async def count(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for chunk in chunks:
+            self._size += len(chunk)
+            if self._size > self._file.size:
+                raise _too_large(self._file)
+            for running in self._hashes.values():
+                running.update(chunk)
+            yield chunk
+
+    def received(self, object_key: str) -> Received:
+        digests = {algorithm: running.hexdigest() for algorithm, running in sorted(self._hashes.items())}
+        return Received(object_key=object_key, size=self._size, hashes=digests)
+
+
+def _find(tx: Transaction, principal: Principal, address: FileAddress, *permissions: Permission) -> FileStatus:
+    session = session_rows.find_by_token(tx, address.session_token)
+    file = file_rows.find(tx, address.file_id)
+    if session is None or file is None or file.session_id != session.id:
+        raise UnknownError("There is no such file upload session.")
+    authorization.require(tx, principal, session, *permissions)
+    return FileStatus(session, file)
+
+
+def _find_editable(index: Index, principal: Principal, address: FileAddress, event: FileEvent) -> FileStatus:
+    """Return the file if `event` is possible now; the caller asks again when it has done its work."""
+    expire_due(index)
+    with index.database.reading() as tx:
+        found = _find(tx, principal, address, Permission.STAGE)
+        session_after(found.session.state, SessionEvent.CHANGE)
+        file_after(found.file.state, event)
+        return found
+
+
+def _replace(tx: Transaction, session_id: str, filename: str) -> FileUpload | None:
+    """Make room for a new upload of `filename`; return the file that was there."""
+    present = file_rows.find_named(tx, session_id, filename)
+    if present is None:
+        return None
+    # "the file upload MUST have been previously completed, canceled, or deleted"; from error, "deletion is the only
+    # forward action".
+    if present.state is not FileState.COMPLETED:
+        raise ConflictingError(f"{filename} is {present.state.value} in this session; delete it first.")
+    file_rows.discard(tx, present.id)
+    return present
+
+
+def _record(index: Index, principal: Principal, address: FileAddress, received: Received) -> None:
+    try:
+        with index.database.writing() as tx:
+            # It may have been completed, canceled or published while its bytes were on their way.
+            found = _find(tx, principal, address, Permission.STAGE)
+            session_after(found.session.state, SessionEvent.CHANGE)
+            file_after(found.file.state, FileEvent.TRANSFER)
+            file_rows.record_received(tx, found.file.id, received)
+    except BaseException:
+        index.objects.delete(received.object_key)
+        raise
+    _delete_object(index, found.file)
+
+
+def _inspect(index: Index, found: FileStatus) -> CoreMetadata:
+    if found.file.received is None:
+        raise validation.InvalidFileError("no bytes were received")
+    return validation.inspect(index.objects, found.file, found.file.received)
+
+
+def _settle(
+    index: Index,
+    principal: Principal,
+    inspected: FileStatus,
+    event: FileEvent,
+    *,
+    notice: str = "",
+    metadata: CoreMetadata | None = None,
+) -> FileStatus:
+    """Move the file to where the outcome of its inspection leads, if it still is what was inspected."""
+    with index.database.writing() as tx:
+        found = _find(tx, principal, inspected.address, Permission.STAGE)
+        session_after(found.session.state, SessionEvent.CHANGE)
+        state = file_after(found.file.state, event)
+        if found.file.received != inspected.file.received:
+            raise ConflictingError(f"{found.file.filename} was sent again while it was being completed.")
+        file_rows.update_state(tx, found.file.id, state, notice=notice)
+        if metadata is not None:
+            file_rows.record_completed(
+                tx,
+                found.file.id,
+                at=index.clock(),
+                requires_python=metadata.requires_python,
+                core_metadata=metadata.raw,
+            )
+    return replace(found, file=replace(found.file, state=state, notice=notice))
+
+
+def _delete_object(index: Index, file: FileUpload | None) -> None:
+    if file is not None and file.received is not None:
+        index.objects.delete(file.received.object_key)
+
+
+def _too_large(file: FileUpload) -> TooLargeError:
+    return TooLargeError(f"More than the {file.size} bytes that were declared for {file.filename}.")

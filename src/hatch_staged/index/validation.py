@@ -1,0 +1,97 @@
+"""Whether a file is what it is said to be: its declaration before it is sent, its bytes after."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from hatch_staged.archives import ArchiveError, CoreMetadata, read_metadata
+from hatch_staged.index.refusals import InvalidRequestError
+from hatch_staged.protocol.distributions import parse_filename
+from hatch_staged.protocol.problems import ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hatch_staged.index.objects import Objects
+    from hatch_staged.index.records import FileUpload, PublishingSession, Received
+
+#: Guaranteed by hashlib, of a fixed length ("does not require additional parameters"), and not broken.
+SECURE_ALGORITHMS = hashlib.algorithms_guaranteed - {"md5", "sha1", "shake_128", "shake_256"}
+
+
+class InvalidFileError(Exception):
+    """The received bytes are not the declared file, or no valid distribution; says why in a sentence."""
+
+
+def check_filename(filename: str, session: PublishingSession) -> None:
+    """Raise `InvalidRequestError` unless `filename` is that of a distribution of the session's project and version."""
+    try:
+        distribution = parse_filename(filename)
+    except ValueError as error:
+        raise _invalid("filename", str(error)) from None
+    if (distribution.project, distribution.version) != (session.project, Version(session.version)):
+        raise _invalid(
+            "filename",
+            f"{filename} is of {distribution.project} {distribution.version}, "
+            f"the session is of {session.project} {session.version}.",
+        )
+
+
+def check_hashes(hashes: Mapping[str, str]) -> dict[str, str]:
+    """Return `hashes` with digests in lower case.
+
+    Raises `InvalidRequestError` if an algorithm is unknown, a digest has not its length, or none of them is secure.
+    """
+    checked = {algorithm: _digest(algorithm, digest) for algorithm, digest in hashes.items()}
+    if not checked.keys() & SECURE_ALGORITHMS:
+        raise _invalid("hashes", "At least one secure hash is needed; sha256 is recommended.")
+    return checked
+
+
+def inspect(objects: Objects, file: FileUpload, received: Received) -> CoreMetadata:
+    """Return the core metadata of the received file; raise `InvalidFileError` if it is not the declared one."""
+    if received.size != file.size:
+        raise InvalidFileError(f"{file.size} bytes were declared, {received.size} were received")
+    for algorithm, digest in file.hashes.items():
+        if received.hashes[algorithm] != digest:
+            raise InvalidFileError(
+                f"the {algorithm} declared is {digest}, that of the received bytes is {received.hashes[algorithm]}"
+            )
+    # The name was checked against the session when it was declared; the metadata inside is checked against the name.
+    distribution = parse_filename(file.filename)
+    with objects.open(received.object_key) as archive:
+        try:
+            return read_metadata(archive, distribution)
+        except ArchiveError as error:
+            raise InvalidFileError(str(error)) from None
+
+
+def _digest(algorithm: str, digest: str) -> str:
+    source = f"hashes.{algorithm}"
+    length = _digest_size(algorithm)
+    if not length:
+        raise _invalid(source, f"{algorithm} is not a hash algorithm that can be used here.")
+    try:
+        decoded = bytes.fromhex(digest)
+    except ValueError:
+        decoded = b""
+    if len(decoded) != length or len(digest) != 2 * length:
+        raise _invalid(source, f"A {algorithm} digest has {2 * length} hexadecimal digits.")
+    return digest.lower()
+
+
+def _digest_size(algorithm: str) -> int:
+    """Return the length of a digest in bytes; 0 if the algorithm cannot be used."""
+    if algorithm not in hashlib.algorithms_available:
+        return 0
+    try:
+        return hashlib.new(algorithm, usedforsecurity=False).digest_size
+    except ValueError:  # OpenSSL lists algorithms that it then does not provide.
+        return 0
+
+
+def _invalid(source: str, message: str) -> InvalidRequestError:
+    return InvalidRequestError(message, errors=[ProblemError(source=source, message=message)])
