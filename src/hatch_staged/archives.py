@@ -7,14 +7,16 @@ Sources: the packaging specifications "Binary distribution format", "Source dist
 
 from __future__ import annotations
 
+import gzip
+import struct
 import tarfile
 import zipfile
 import zlib
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from packaging.metadata import parse_email
-from packaging.utils import canonicalize_name
+from packaging.utils import InvalidName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from hatch_staged.protocol.distributions import Distribution, Kind
@@ -27,6 +29,22 @@ MAX_METADATA_SIZE = 8 * 1024 * 1024
 #: An archive with more entries, or an sdist that unpacks to more bytes before its PKG-INFO, is refused.
 MAX_ENTRIES = 200_000
 MAX_UNPACKED_SIZE = 16 * 1024 * 1024 * 1024
+
+# more than the central directory of a wheel with `MAX_ENTRIES` files of usual names
+_MAX_READ = 32 * 1024 * 1024
+# What zipfile, tarfile, gzip and zlib raise when the bytes are wrong, documented or not.
+_BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    OverflowError,
+)
 
 
 class ArchiveError(ValueError):
@@ -53,7 +71,11 @@ def read_metadata(file: IO[bytes], distribution: Distribution) -> CoreMetadata:
     read = _read_wheel if distribution.kind is Kind.WHEEL else _read_sdist
     try:
         raw = read(file, distribution)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except ArchiveError:
+        raise
+    except _BROKEN as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's fault, not the archive's
         raise ArchiveError(f"broken archive: {error}") from None
     metadata = _parse(raw)
     if (metadata.project, metadata.version) != (distribution.project, distribution.version):
@@ -68,19 +90,39 @@ def _parse(raw: bytes) -> CoreMetadata:
     fields, _unparsed = parse_email(raw)
     try:
         return CoreMetadata(
-            project=canonicalize_name(fields["name"]),
+            project=canonicalize_name(fields["name"], validate=True),
             version=Version(fields["version"]),
             requires_python=fields.get("requires_python"),
             raw=raw,
         )
     except KeyError as error:
         raise ArchiveError(f"the metadata inside has no {error.args[0]}") from None
-    except InvalidVersion as error:
+    except (InvalidName, InvalidVersion) as error:
         raise ArchiveError(f"the metadata inside is wrong: {error}") from None
 
 
+class _Frugal:
+    """A seekable file that hands out no more than `_MAX_READ` bytes at once.
+
+    zipfile and tarfile read a central directory and extended headers in one go, of whatever size the archive says.
+    """
+
+    def __init__(self, file: IO[bytes] | gzip.GzipFile) -> None:
+        self._file = file
+        self.seek = file.seek
+        self.tell = file.tell
+        self.seekable = file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        """Return as a file does; raise `ArchiveError` if it is more than we hand out."""
+        content = self._file.read(_MAX_READ + 1 if size < 0 else min(size, _MAX_READ + 1))
+        if len(content) > _MAX_READ:
+            raise ArchiveError(f"a header of more than {_MAX_READ} bytes")
+        return content
+
+
 def _read_wheel(file: IO[bytes], distribution: Distribution) -> bytes:
-    with zipfile.ZipFile(file) as archive:
+    with zipfile.ZipFile(cast("IO[bytes]", _Frugal(file))) as archive:
         entries = archive.infolist()
         if len(entries) > MAX_ENTRIES:
             raise ArchiveError(f"more than {MAX_ENTRIES} entries")
@@ -92,19 +134,26 @@ def _read_wheel(file: IO[bytes], distribution: Distribution) -> bytes:
         ]
         if len(found) != 1:
             raise ArchiveError(f"a wheel has one .dist-info/METADATA, {distribution.filename} has {len(found)}")
+        # zipfile unpacks the others without a bound, and not every installer knows them
+        if found[0].compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+            raise ArchiveError(f"{found[0].filename} is neither stored nor deflated")
         with archive.open(found[0]) as member:
             return _bounded(member)
 
 
 def _read_sdist(file: IO[bytes], distribution: Distribution) -> bytes:
-    with tarfile.open(fileobj=file, mode="r|gz") as archive:
+    with (
+        gzip.open(file) as unpacked,
+        tarfile.open(fileobj=cast("IO[bytes]", _Frugal(unpacked)), mode="r:") as archive,
+    ):
         for count, entry in enumerate(archive, 1):
-            if count > MAX_ENTRIES or entry.offset > MAX_UNPACKED_SIZE:
-                raise ArchiveError(f"more than {MAX_ENTRIES} entries or {MAX_UNPACKED_SIZE} bytes unpacked")
             if entry.name.count("/") == 1 and entry.name.endswith("/PKG-INFO"):
                 member = archive.extractfile(entry)
                 if member is not None:
                     return _bounded(member)
+            # the next entry is behind the content of this one
+            if count >= MAX_ENTRIES or entry.offset_data + entry.size > MAX_UNPACKED_SIZE:
+                raise ArchiveError(f"more than {MAX_ENTRIES} entries or {MAX_UNPACKED_SIZE} bytes before PKG-INFO")
     raise ArchiveError(f"a source distribution has a PKG-INFO in its top folder, {distribution.filename} has none")
 
 
