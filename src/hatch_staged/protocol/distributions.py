@@ -5,11 +5,13 @@ Sources: the packaging specifications "Source distribution format" and "Binary d
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from packaging.utils import (
+    InvalidName,
     InvalidSdistFilename,
     InvalidWheelFilename,
     NormalizedName,
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 
 #: PEP 658/714: a file's core metadata is served beside it under this suffix.
 METADATA_SUFFIX = ".metadata"
+
+# Versions are parsed with space around them trimmed, tags not at all: what may stand in a name is said here.  No
+# common file system keeps longer names, and a wheel's compressed tag set is the product of three lists.
+_FILENAME = re.compile(r"[A-Za-z0-9._+!-]{1,255}")
 
 
 class Kind(str, Enum):
@@ -46,15 +52,17 @@ class Distribution:
 
 def parse_filename(filename: str) -> Distribution:
     """Return what `filename` (without any folder) says; raise `ValueError` if it is no wheel and no sdist."""
-    if filename != filename.replace("\\", "/").rpartition("/")[2] or "\0" in filename:
+    if filename != filename.replace("\\", "/").rpartition("/")[2]:
         raise ValueError(f"Invalid file name (it has a folder in it): {filename!r}")
+    if _FILENAME.fullmatch(filename) is None:
+        raise ValueError(f"Invalid file name (too long, or with characters that it may not have): {filename[:255]!r}")
     try:
         if filename.endswith(".whl"):
             name, version, _build, tags = parse_wheel_filename(filename)
-            return Distribution(filename, name, version, Kind.WHEEL, tags)
+            return Distribution(filename, canonicalize_name(name, validate=True), version, Kind.WHEEL, tags)
         if filename.endswith(".tar.gz"):
             name, version = parse_sdist_filename(filename)
-            return Distribution(filename, canonicalize_name(name), version, Kind.SDIST)
-    except (InvalidWheelFilename, InvalidSdistFilename) as error:
+            return Distribution(filename, canonicalize_name(name, validate=True), version, Kind.SDIST)
+    except (InvalidWheelFilename, InvalidSdistFilename, InvalidName) as error:
         raise ValueError(str(error)) from None
     raise ValueError(f"Neither a wheel (.whl) nor a source distribution (.tar.gz): {filename!r}")
