@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 
 from hatch_staged.protocol.messages import Meta
@@ -30,8 +32,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def sentences(self) -> str:
         """Return all that the problem tells a person, as one line."""
-        told = [f"{error.source}: {error.message}" for error in self.errors]
-        return "; ".join(part.strip() for part in (self.title, self.detail, *told) if part.strip())
+        told = (self.title, self.detail, *(f"{error.source}: {error.message}" for error in self.errors))
+        return "; ".join(part for part in (" ".join(each.split()) for each in told) if part)
 
 
 def encode(problem: Problem) -> bytes:
@@ -42,10 +44,13 @@ def encode(problem: Problem) -> bytes:
 def decode(body: bytes) -> Problem | None:
     """Return the problem in `body`, or None if it holds none (a proxy's HTML page, for example)."""
     try:
-        fields = msgspec.json.decode(body, type=dict[str, object])
-        fields.setdefault("detail", fields.get("details", ""))
-        # An index may write any api-version into an error; the rest of the message still tells the user something.
-        fields.pop("meta", None)
-        return msgspec.convert(fields, Problem)
+        members = msgspec.json.decode(body, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+    members.setdefault("detail", members.get("details"))
+    found = {}
+    for field in msgspec.structs.fields(Problem):
+        # RFC 9457, 3.1: "if a member's value type does not match the specified type, the member MUST be ignored"
+        with suppress(KeyError, msgspec.ValidationError):
+            found[field.name] = msgspec.convert(members[field.name], field.type)
+    return Problem(**found)
