@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
 #: "Upload API version 2.0 compliant servers MUST support the ``http-post-bytes`` mechanism."
-HTTP_POST_BYTES = "http-post-bytes"
+HTTP_POST_BYTES: Literal["http-post-bytes"] = "http-post-bytes"
 
 # "A server specific implementation file upload mechanism identifier has three parts:
 # <prefix>-<operator identifier>-<implementation identifier>"; the prefix is ``vnd``.
@@ -21,7 +21,7 @@ _VENDOR_IDENTIFIER = re.compile(r"vnd-[a-z0-9]+-[a-z0-9]+(-[a-z0-9]+)*")
 class HttpPostBytes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The ``mechanism`` map of ``http-post-bytes``; its keys are snake_case, alone in the protocol."""
 
-    identifier: str
+    identifier: Literal["http-post-bytes"]
     #: "A client executes this mechanism by submitting a POST request to the ``file_url``"
     file_url: str
     #: "Servers MAY support uploading of digital attestations for files": absent where not supported.
@@ -46,5 +46,5 @@ def http_post_bytes(mechanism: Mapping[str, object]) -> HttpPostBytes:
     """
     nested = mechanism.get(HTTP_POST_BYTES)
     if isinstance(nested, dict):
-        mechanism = {"identifier": HTTP_POST_BYTES, **nested}
+        mechanism = {**nested, "identifier": HTTP_POST_BYTES}
     return msgspec.convert(mechanism, HttpPostBytes)
