@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 # Session tokens are capabilities that sit in the path (PEP 694, "Publishing Session Token").  They cannot be told
-# from the rest by their place, which is the index's choice, so by their shape: 128 bits or more as one word.
-_TOKEN_LIKE = re.compile(r"[A-Za-z0-9_~-]{22,}")
+# from the rest by their place, which is the index's choice, so by their shape: 128 bits or more in one run.
+_TOKEN_LIKE = re.compile(r"[A-Za-z0-9_~+=-]{22,}")
+# Two shapes that are as long and no tokens: what an index calls a file, and a normalized project name (words in lower
+# case, perhaps with a number, as in "opentelemetry-instrumentation-urllib3").  A token of words would pass for one.
+_FILE_NAME = re.compile(r"[A-Za-z0-9._+!-]+\.(whl|tar\.gz)(\.metadata)?")
+_PROJECT_NAME = re.compile(r"[a-z]{1,21}[0-9]{0,2}(-[a-z]{1,21}[0-9]{0,2})*")
 
 
 def redact(url: str) -> str:
     """Return `url` without its user information, query and fragment, and with token-like path segments masked."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    path = "/".join("***" if _TOKEN_LIKE.fullmatch(segment) else segment for segment in parts.path.split("/"))
-    return urlunsplit((parts.scheme, host, path, "", ""))
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - reading it is what checks it: "user:pass?word@host" has none
+    except ValueError:  # what is no URL is not shown: who knows what it is
+        return "***"
+    if not parts.netloc:
+        # "user:password@host/path" without a scheme is all path, or has the user for its scheme
+        return _masked(re.split("[?#]", url, maxsplit=1)[0].rpartition("@")[2])
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], _masked(parts.path), "", ""))
+
+
+def _masked(path: str) -> str:
+    return "/".join("***" if _is_token_like(unquote(segment)) else segment for segment in path.split("/"))
+
+
+def _is_token_like(segment: str) -> bool:
+    if _FILE_NAME.fullmatch(segment) or _PROJECT_NAME.fullmatch(segment):
+        return False
+    return _TOKEN_LIKE.search(segment) is not None
