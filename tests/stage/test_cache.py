@@ -66,12 +66,12 @@ def test_a_download_is_kept(artifact: StagedArtifact, tmp_path: Path) -> None:
     index = FakeIndex(CONTENT[:3], b"", CONTENT[3:])
     cache = Cache(tmp_path / "cache", index.fetch)
     sha256 = hashlib.sha256(CONTENT).hexdigest()
-    path = cache.get(artifact)
+    path = cache.get(artifact).path
     assert path == tmp_path / "cache" / "sha256" / sha256[:2] / sha256 / FILENAME
     assert path == cache.path(artifact)
     assert path.read_bytes() == CONTENT
     assert files(tmp_path) == [path]
-    assert cache.get(artifact) == path
+    assert cache.get(artifact).path == path
     assert index.asked == [artifact.url]
 
 
@@ -82,7 +82,7 @@ def test_another_url_with_the_same_bytes(artifact: StagedArtifact, tmp_path: Pat
 
 
 def test_an_empty_file(make_artifact: MakeArtifact, tmp_path: Path) -> None:
-    assert Cache(tmp_path, FakeIndex().fetch).get(make_artifact(FILENAME, b"")).read_bytes() == b""
+    assert Cache(tmp_path, FakeIndex().fetch).get(make_artifact(FILENAME, b"")).path.read_bytes() == b""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file modes are POSIX's")
@@ -137,7 +137,7 @@ def test_what_a_crash_left_is_overwritten(artifact: StagedArtifact, tmp_path: Pa
     leftover = cache.path(artifact).parent.with_suffix(".partial")
     leftover.parent.mkdir(parents=True)
     leftover.write_bytes(b"much more than these bytes")
-    assert cache.get(artifact).read_bytes() == CONTENT
+    assert cache.get(artifact).path.read_bytes() == CONTENT
     assert files(tmp_path) == [cache.path(artifact)]
 
 
@@ -145,7 +145,7 @@ def test_what_a_crash_left_is_overwritten(artifact: StagedArtifact, tmp_path: Pa
 def test_a_changed_cached_file_is_refused(artifact: StagedArtifact, tmp_path: Path, changed: bytes) -> None:
     index = FakeIndex(CONTENT)
     cache = Cache(tmp_path, index.fetch)
-    path = cache.get(artifact)
+    path = cache.get(artifact).path
     path.write_bytes(changed)
     with pytest.raises(WrongBytesError) as caught:
         cache.get(artifact)
@@ -154,13 +154,13 @@ def test_a_changed_cached_file_is_refused(artifact: StagedArtifact, tmp_path: Pa
     assert len(index.asked) == 1
     assert path.read_bytes() == changed
     path.unlink()
-    assert cache.get(artifact).read_bytes() == CONTENT
+    assert cache.get(artifact).path.read_bytes() == CONTENT
 
 
 def test_verification_reads_again_only_what_has_changed(artifact: StagedArtifact, tmp_path: Path) -> None:
     cache = Cache(tmp_path, FakeIndex(CONTENT).fetch)
     assert cache.verify(artifact) is None
-    path = cache.get(artifact)
+    path = cache.get(artifact).path
     seen = cache.verify(artifact)
     assert seen is not None
     assert cache.verify(artifact, seen) == seen
@@ -178,7 +178,7 @@ def test_an_index_without_previews(make_artifact: MakeArtifact, tmp_path: Path) 
     cache = Cache(tmp_path, FakeIndex(CONTENT).fetch)
     with pytest.raises(StagedError, match="no previews"):
         cache.get(artifact)
-    assert cache.get(artifact, "https://index.test/published").read_bytes() == CONTENT
+    assert cache.get(artifact, "https://index.test/published").path.read_bytes() == CONTENT
 
 
 def test_a_folder_that_cannot_be_written(artifact: StagedArtifact, tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_folder_that_cannot_be_written(artifact: StagedArtifact, tmp_path: Pat
 def test_two_at_once_download_once(artifact: StagedArtifact, tmp_path: Path) -> None:
     index = FakeIndex(*[bytes([byte]) for byte in CONTENT])
     with ThreadPoolExecutor(8) as pool:
-        paths = set(pool.map(lambda _: Cache(tmp_path, index.fetch).get(artifact), range(8)))
+        paths = set(pool.map(lambda _: Cache(tmp_path, index.fetch).get(artifact).path, range(8)))
     [path] = paths
     assert path.read_bytes() == CONTENT
     assert len(index.asked) == 1

@@ -32,6 +32,13 @@ class Signature(NamedTuple):
     inode: int
 
 
+class Cached(NamedTuple):
+    """A file whose bytes were those of the artifact when it had this signature."""
+
+    path: Path
+    signature: Signature
+
+
 class Cache:
     """Artifacts on disk under ``sha256/<first two digits>/<sha256>/<filename>`` in `folder`."""
 
@@ -43,8 +50,8 @@ class Cache:
         """Return where `artifact` is, or would be."""
         return self._bucket(artifact) / artifact.sha256 / artifact.filename
 
-    def get(self, artifact: StagedArtifact, url: str | None = None) -> Path:
-        """Return the path of `artifact`, verified; download it from `url` (default: its own) if it is not there.
+    def get(self, artifact: StagedArtifact, url: str | None = None) -> Cached:
+        """Return where `artifact` is, verified; download it from `url` (default: its own) if it is not there.
 
         Raises `WrongBytesError` if size or any hash differ, of a cached file too; `StagedError` if there is nowhere to
         download it from or the cache cannot be written; and what `fetch` raises.  A failure leaves nothing behind.
@@ -55,11 +62,10 @@ class Cache:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._bucket(artifact).mkdir(parents=True, exist_ok=True)
             with FileLock(self._bucket(artifact) / f"{artifact.sha256}.lock"):
-                if self.verify(artifact) is None:
-                    self._download(artifact, url or artifact.url, target)
+                signature = self.verify(artifact) or self._download(artifact, url or artifact.url, target)
         except OSError as error:
             raise StagedError(f"cannot use the cache: {error.strerror or error}", where=str(target)) from error
-        return target
+        return Cached(target, signature)
 
     def verify(self, artifact: StagedArtifact, seen: Signature | None = None) -> Signature | None:
         """Return the signature of the cached file of `artifact`, or None if it is not cached.
@@ -69,8 +75,7 @@ class Cache:
         """
         target = self.path(artifact)
         try:
-            status = target.stat()
-            signature = Signature(status.st_size, status.st_mtime_ns, status.st_ino)
+            signature = _signature(target)
             if signature == seen:
                 return signature
             with target.open("rb") as file:
@@ -85,7 +90,7 @@ class Cache:
     def _bucket(self, artifact: StagedArtifact) -> Path:
         return self._folder / "sha256" / artifact.sha256[:2]
 
-    def _download(self, artifact: StagedArtifact, url: str | None, target: Path) -> None:
+    def _download(self, artifact: StagedArtifact, url: str | None, target: Path) -> Signature:
         if url is None:
             raise StagedError(
                 f"{artifact.filename} cannot be downloaded: its index has no previews of staged releases",
@@ -101,9 +106,15 @@ class Cache:
                 raise WrongBytesError(what, where=redact(url), hint="ask whoever staged it; install nothing from there")
             target.parent.mkdir(exist_ok=True)
             partial.replace(target)
+            return _signature(target)
         finally:
             with suppress(FileNotFoundError):
                 partial.unlink()
+
+
+def _signature(path: Path) -> Signature:
+    status = path.stat()
+    return Signature(status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def _written(pieces: Iterable[bytes], file: IO[bytes]) -> Iterator[bytes]:

@@ -1,0 +1,152 @@
+"""The verbs of ``hatch stage`` and ``hatch-staged``: options in, one call, words out.
+
+Hatch imports this module at every start, so what a verb needs beyond click is imported where it runs.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hatch_staged.errors import ConfigurationError, StagedError
+from hatch_staged.index_cli import serve, token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hatch_staged.releases import Desk
+
+    Function = Callable[..., Any]
+
+_YES = click.option("--yes", "-y", is_flag=True, help="Do not ask")
+
+
+@click.group(short_help="Work with a staged release")
+def stage() -> None:
+    """Look at, publish or cancel what the stage file names; run an index of your own."""
+
+
+def _with_desk(function: Function) -> Function:
+    """Give a verb a `Desk` in place of the options that all verbs on a stage file share."""
+    options = (
+        click.option("--stage-file", help="The stage file [default: .stage.toml in the project]"),
+        click.option("--repo", "-r", envvar="HATCH_INDEX_REPO", help="The index: a configured name or a URL"),
+        click.option("--user", "-u", envvar="HATCH_INDEX_USER", help="The user to authenticate as"),
+        click.option("--auth", "-a", envvar="HATCH_INDEX_AUTH", help="The password or token"),
+        click.option("--ca-cert", envvar="HATCH_INDEX_CA_CERT", help="The path of a CA bundle"),
+        click.option("--client-cert", envvar="HATCH_INDEX_CLIENT_CERT", help="The path of a client certificate"),
+        click.option("--client-key", envvar="HATCH_INDEX_CLIENT_KEY", help="The path of its private key"),
+        click.option("--no-prompt", "-n", is_flag=True, help="Never ask for credentials"),
+        click.option("--verbose", "-v", count=True, help="Say more"),
+        click.option("--quiet", "-q", count=True, help="Say less"),
+        click.option("--no-color", is_flag=True, help="Print without colors"),
+    )
+
+    @click.pass_context
+    @wraps(function)
+    def run(context: click.Context, /, **given: Any) -> None:
+        from hatch_staged.hatch.context import IndexOptions, open_desk  # noqa: PLC0415 - see above
+        from hatch_staged.hatch.display import reporting, set_output  # noqa: PLC0415 - see above
+
+        set_output(context, given.pop("verbose") - given.pop("quiet"), plain=given.pop("no_color"))
+        stage_file = given.pop("stage_file")
+        with reporting():
+            function(open_desk(context.obj, IndexOptions.taken_from(given), stage_file_option=stage_file), **given)
+
+    command: Function = run
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@stage.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON")
+@_with_desk
+def status(desk: Desk, *, as_json: bool) -> None:
+    """Show what the stage file says, checked against the index."""
+    from hatch_staged import status  # noqa: PLC0415 - see above
+    from hatch_staged.hatch import display  # noqa: PLC0415 - see above
+
+    found = status.check(desk)
+    click.echo(display.as_json(found) if as_json else display.as_text(found, desk.now()))
+    for release in found:
+        if release.ended is not None:
+            raise release.ended
+
+
+@stage.command()
+@_YES
+@_with_desk
+def publish(desk: Desk, *, yes: bool) -> None:
+    """Make every release that the stage file names public, each at once."""
+    from hatch_staged import releases  # noqa: PLC0415 - see above
+
+    ready = releases.ready_to_publish(desk)
+    _confirm("Publish", [releases.label(release) for release in ready], yes=yes)
+    for release in releases.publish(desk, ready):
+        click.echo(f"{releases.label(release)} is public")
+
+
+@stage.command()
+@_YES
+@_with_desk
+def cancel(desk: Desk, *, yes: bool) -> None:
+    """Discard every release that the stage file names, and its files."""
+    from hatch_staged import releases  # noqa: PLC0415 - see above
+
+    named = releases.in_stage_file(desk)
+    _confirm("Discard", [releases.label(release) for release in named], yes=yes)
+    for release in releases.cancel(desk, named):
+        click.echo(f"{releases.label(release)} is canceled")
+
+
+@stage.command()
+@click.argument("release", metavar="NAME==VERSION")
+@_with_desk
+def pull(desk: Desk, *, release: str) -> None:
+    """Write the stage file from what the index says of a staged release."""
+    from hatch_staged import releases  # noqa: PLC0415 - see above
+
+    pulled = releases.pull(desk, release)
+    click.echo(f"{releases.label(pulled)}: {len(pulled.artifacts)} files, in {desk.stage_file}")
+
+
+stage.add_command(serve)
+stage.add_command(token)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run ``hatch-staged``: Hatch's own root command, its options and its set-up, with our verbs as its commands."""
+    from hatch.cli import hatch  # noqa: PLC0415 - see above
+
+    from hatch_staged import __version__  # noqa: PLC0415 - see above
+    from hatch_staged.hatch.display import reporting  # noqa: PLC0415 - see above
+
+    root = click.Group(
+        "hatch-staged",
+        callback=hatch.callback,
+        params=[parameter for parameter in hatch.params if parameter.name != "version"],
+        commands=stage.commands,
+        context_settings=hatch.context_settings,
+        invoke_without_command=True,
+        help=stage.help,
+    )
+    root = click.version_option(__version__, prog_name="hatch-staged")(root)
+    with reporting():
+        root(arguments, windows_expand_args=False)
+
+
+def _confirm(verb: str, labels: Sequence[str], *, yes: bool) -> None:
+    question = f"{verb} {', '.join(labels)}?"
+    if yes:
+        return
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort:
+        raise ConfigurationError(
+            "nobody confirmed, so nothing was done", hint="--yes, where nobody can be asked"
+        ) from None
+    if not agreed:
+        raise StagedError("nothing was done")

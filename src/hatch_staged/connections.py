@@ -1,0 +1,125 @@
+"""From the name of an index to a client that speaks with it, as the user whose credentials were found."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hatch_staged import repositories
+from hatch_staged.client import credentials
+from hatch_staged.client.credentials import TOKEN_USER, Credentials, LastUsers, Sources, SystemKeyring
+from hatch_staged.client.transport import Transport
+from hatch_staged.client.upload_api import Client
+from hatch_staged.client.waiting import Patience, Waiter
+from hatch_staged.errors import ConfigurationError
+from hatch_staged.repositories import LOCAL, Repository
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from hatch_staged.local import LocalIndex
+
+#: Seconds, and one attempt: a run that has the bytes already does not wait for an index that is not there.
+HURRIED_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Login:
+    """What the options and variables say about who asks; `prompt` is None where nobody can be asked."""
+
+    user: str | None = None
+    auth: str | None = field(default=None, repr=False)
+    ca_cert: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    prompt: Callable[[str, str | None], tuple[str, str]] | None = None
+
+
+@dataclass(frozen=True)
+class Connections:
+    """The indexes that this user can reach.
+
+    `configured` are those of the configuration files, `memory` is the file that remembers who worked last where.
+    """
+
+    configured: Mapping[str, Repository]
+    local: LocalIndex
+    login: Login
+    memory: Path
+
+    def named(self, repo: str) -> Repository:
+        """Return the index that `repo` (a name or a URL) means; the local one is started if need be."""
+        if repo == LOCAL:
+            return repositories.local(self.local.start())
+        return repositories.look_up(repo, self.configured)
+
+    def at(self, url: str) -> Repository:
+        """Return the index whose root endpoint is `url`; the local one is started if need be."""
+        if url == self.local.url:
+            return repositories.local(self.local.start())
+        return repositories.at_url(url, self.configured)
+
+    @contextmanager
+    def open(self, repository: Repository) -> Iterator[Client]:
+        """Give a client that is logged in to `repository`; whoever it was worked, if nothing is raised inside."""
+        found = self._credentials(repository)
+        with Client(self._transport(repository, found)) as client:
+            yield client
+        if repository.name != LOCAL and found.user is not None:
+            self._last_users.remember(repository.url, found.user)
+
+    def hurried(self, repository: Repository) -> Client:
+        """Return a client without credentials, for pages, that gives up soon."""
+        waiter = Waiter(Patience(attempts=1))
+        return Client(self._transport(repository, timeout=HURRIED_SECONDS, waiter=waiter))
+
+    def anonymous(self, repository: Repository) -> Client:
+        """Return a client without credentials, for files."""
+        return Client(self._transport(repository))
+
+    @property
+    def _last_users(self) -> LastUsers:
+        return LastUsers(self.memory)
+
+    def _credentials(self, repository: Repository) -> Credentials:
+        if repository.name == LOCAL and self.login.auth is None:
+            return Credentials(TOKEN_USER, self.local.token())
+        sources = Sources(
+            environ=os.environ,
+            pypirc=Path.home() / ".pypirc",
+            keyring=SystemKeyring(),
+            last_users=self._last_users,
+            prompt=self.login.prompt,
+        )
+        user = self.login.user or repository.user
+        return credentials.find(repository.url, sources, user=user, secret=self.login.auth)
+
+    def _transport(
+        self,
+        repository: Repository,
+        found: Credentials | None = None,
+        *,
+        timeout: float = 60.0,
+        waiter: Waiter | None = None,
+    ) -> Transport:
+        return Transport(
+            repository.url,
+            found,
+            ca_cert=_file(self.login.ca_cert or repository.ca_cert),
+            client_cert=_file(self.login.client_cert or repository.client_cert),
+            client_key=_file(self.login.client_key or repository.client_key),
+            timeout=timeout,
+            waiter=waiter,
+        )
+
+
+def _file(path: str | None) -> Path | None:
+    if path is None:
+        return None
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise ConfigurationError("there is no such file", where=path)
+    return file

@@ -1,0 +1,51 @@
+"""What is added to Hatch's command line: ``hatch publish --staged`` and ``hatch stage``."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from hatch_staged.cli import stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PUBLISHER = "staged"
+
+
+def extend(hatch: click.Group) -> None:
+    """Add our option and our group to Hatch's root group; doing it twice changes nothing."""
+    if stage.name not in hatch.commands:
+        hatch.add_command(stage)
+    publish = hatch.commands["publish"]
+    if not any(parameter.name == "staged" for parameter in publish.params):
+        _add_option(publish)
+
+
+def _add_option(publish: click.Command) -> None:
+    option = click.Option(
+        ["--staged"],
+        is_flag=True,
+        help="Upload into a publishing session and publish nothing (the same as `-p staged`)",
+    )
+    publish.params.insert(next(i for i, p in enumerate(publish.params) if isinstance(p, click.Option)), option)
+    publish.callback = _choosing_publisher(publish.callback)
+
+
+def _choosing_publisher(callback: Callable[..., Any] | None) -> Callable[..., Any]:
+    if callback is None:
+        raise TypeError("Hatch's publish command has no callback")
+
+    @wraps(callback)
+    def choose(*args: Any, staged: bool, publisher_name: str, **kwargs: Any) -> Any:
+        if staged:
+            source = click.get_current_context().get_parameter_source("publisher_name")
+            if source is ParameterSource.COMMANDLINE and publisher_name != PUBLISHER:
+                raise click.UsageError(f"--staged and --publisher {publisher_name} exclude each other")
+            publisher_name = PUBLISHER
+        return callback(*args, publisher_name=publisher_name, **kwargs)
+
+    return choose

@@ -1,0 +1,104 @@
+"""From Hatch's application to the values that the rest works with."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from hatch.cli.application import Application
+
+from hatch_staged.connections import Connections, Login
+from hatch_staged.hatch import settings
+from hatch_staged.local import LocalIndex
+from hatch_staged.releases import Desk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hatch_staged.hatch.settings import Settings
+
+#: `off` makes one run ignore the stage file.
+SWITCH = "HATCH_STAGED"
+#: The path of a stage file, in place of the configured one.
+STAGE_FILE = "HATCH_STAGE_FILE"
+#: Our own folder in Hatch's folders for data and for caches.
+FOLDER = "staged"
+
+
+@dataclass(frozen=True)
+class IndexOptions:
+    """The options of ``hatch publish`` that our verbs share: which index, and who asks."""
+
+    repo: str | None = None
+    user: str | None = None
+    auth: str | None = None
+    ca_cert: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    no_prompt: bool = False
+
+    @classmethod
+    def taken_from(cls, options: dict[str, Any]) -> IndexOptions:
+        """Take these options out of `options`, where click put them."""
+        return cls(**{name: options.pop(name) for name in cls.__dataclass_fields__ if name in options})
+
+
+def application() -> Application | None:
+    """Return Hatch's application, if Hatch is running."""
+    context = click.get_current_context(silent=True)
+    return context.find_object(Application) if context is not None else None
+
+
+def read_settings(app: Application) -> Settings:
+    """Return our tables of the project's and of Hatch's configuration; raise `ConfigurationError` if they are wrong."""
+    return settings.read(app.project.config.publish.get("staged", {}), app.config.publish.get("staged", {}))
+
+
+def stage_file(root: Path, configured: Settings, option: str | None = None) -> Path:
+    """Return the path of the stage file: the option (relative to here), the variable, the setting (to `root`)."""
+    if chosen := option or os.environ.get(STAGE_FILE):
+        return Path(chosen).absolute()
+    return root / configured.stage_file
+
+
+def stage_file_in_use(root: Path) -> bool:
+    """Whether the project at `root` has a stage file that this run shall follow."""
+    if os.environ.get(SWITCH, "").lower() == "off":
+        return False
+    app = application()
+    return stage_file(root, read_settings(app) if app is not None else settings.Settings()).is_file()
+
+
+def open_desk(app: Application, options: IndexOptions, *, stage_file_option: str | None = None) -> Desk:
+    """Return what the verbs work with; raise `ConfigurationError` for wrong settings."""
+    configured = read_settings(app)
+    ours = Path(app.data_dir) / FOLDER
+    login = Login(
+        user=options.user,
+        auth=options.auth,
+        ca_cert=options.ca_cert,
+        client_cert=options.client_cert,
+        client_key=options.client_key,
+        prompt=None if options.no_prompt or not sys.stdin.isatty() else _prompt(app),
+    )
+    connections = Connections(configured.repos, LocalIndex(ours / "index"), login, ours / "last-users.json")
+    path = stage_file(Path(app.project.location), configured, stage_file_option)
+    cache = Path(app.cache_dir) / FOLDER
+    return Desk(path, connections, cache, repo=options.repo, default_repo=configured.repo)
+
+
+def local_index_folder(app: Application) -> Path:
+    """Return where the local index keeps its data."""
+    return Path(app.data_dir) / FOLDER / "index"
+
+
+def _prompt(app: Application) -> Callable[[str, str | None], tuple[str, str]]:
+    def ask(url: str, user: str | None) -> tuple[str, str]:
+        answered = app.prompt(f"Username for '{url}'", default=user or "__token__")
+        return answered, app.prompt("Password / Token", hide_input=True)
+
+    return ask

@@ -1,0 +1,118 @@
+"""Progress of an upload: a bar a file and one for all on a terminal, a line an event elsewhere."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from rich.filesize import decimal
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from hatch_staged.client.publication import Step
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.console import Console
+    from rich.progress import TaskID
+    from typing_extensions import Self
+
+    from hatch_staged.client.artifacts import Artifact
+    from hatch_staged.client.publication import Plan
+
+
+def reporter(console: Console, *, quiet: bool) -> Lines | Bars:
+    """Return what suits `console`; either is a context manager and a `hatch_staged.client.progress.Reporter`."""
+    return Bars(console) if console.is_terminal and not quiet else Lines(console, quiet=quiet)
+
+
+class Lines:
+    """A line an event, for logs."""
+
+    def __init__(self, console: Console, *, quiet: bool = False) -> None:
+        self._console = console
+        self._quiet = quiet
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def planned(self, plan: Plan) -> None:
+        """Say what is there already, and what else is."""
+        for decision in plan.having(Step.KEEP):
+            self._say(f"{decision.artifact.filename}: already there, the same bytes")
+        for filename in plan.foreign:
+            self.notice(f"{filename}: in the session, not among the artifacts; left alone")
+
+    def started(self, artifact: Artifact) -> None:
+        """Say that the upload begins."""
+        self._say(f"{artifact.filename}: uploading {decimal(artifact.size)}")
+
+    def advanced(self, artifact: Artifact, n_bytes: int) -> None:
+        """Say nothing: a log wants events."""
+
+    def finished(self, artifact: Artifact) -> None:
+        """Say that the index has the file."""
+        self._say(f"{artifact.filename}: uploaded")
+
+    def notice(self, text: str) -> None:
+        """Say `text`."""
+        self._say(text)
+
+    def _say(self, text: str) -> None:
+        if not self._quiet:
+            self._console.print(text, soft_wrap=True, markup=False, highlight=False)
+
+
+class Bars(Lines):
+    """Bars with rate and time left, and the lines that are no progress above them."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._lock = Lock()
+        self._all: TaskID | None = None
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def planned(self, plan: Plan) -> None:
+        """Show the bar for all, as long as what there is to send."""
+        super().planned(plan)
+        sizes = [decision.artifact.size for decision in plan.having(Step.UPLOAD, Step.REPLACE)]
+        if sizes:
+            label = f"{plan.release.project} {plan.release.version}"
+            self._all = self._progress.add_task(label, total=sum(sizes))
+
+    def started(self, artifact: Artifact) -> None:
+        """Show the file's bar."""
+        with self._lock:
+            self._tasks[artifact.filename] = self._progress.add_task(artifact.filename, total=artifact.size)
+
+    def advanced(self, artifact: Artifact, n_bytes: int) -> None:
+        """Move the file's bar and the one for all."""
+        self._progress.advance(self._tasks[artifact.filename], n_bytes)
+        if self._all is not None:
+            self._progress.advance(self._all, n_bytes)
+
+    def finished(self, artifact: Artifact) -> None:
+        """Fill the file's bar."""
+        self._progress.update(self._tasks[artifact.filename], completed=artifact.size)

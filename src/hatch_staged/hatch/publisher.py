@@ -1,0 +1,68 @@
+"""The publisher `staged`: ``hatch publish -p staged``, which ``hatch publish --staged`` is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from hatch.publish.plugin.interface import PublisherInterface
+
+from hatch_staged import releases
+from hatch_staged.client import artifacts
+from hatch_staged.errors import ConfigurationError
+from hatch_staged.hatch import context, progress
+from hatch_staged.hatch.context import IndexOptions
+from hatch_staged.hatch.display import reporting, stderr_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: What Hatch itself puts among the options of every publisher.
+_HATCHS_OWN = {"no_prompt", "initialize_auth"}
+_OURS = ("jobs",)
+
+
+class StagedPublisher(PublisherInterface):
+    """Uploads artifacts into publishing sessions and writes the stage file.  It never publishes."""
+
+    PLUGIN_NAME = "staged"
+
+    def publish(self, specs: list[str], options: dict[str, object]) -> None:
+        """Stage the files, folders and globs `specs`; without any, what the project's builds left."""
+        with reporting():
+            given = _own_options(options)
+            desk = context.open_desk(self.app, _index_options(options))
+            configured = context.read_settings(self.app)
+            root = Path(self.root)
+            found = artifacts.find(specs, root=root, default=root / self.app.project.config.build.directory)
+            repository = desk.repository()
+            with progress.reporter(stderr_of(self.app), quiet=self.app.quiet) as reporter:
+                staged = list(
+                    releases.stage(desk, repository, found, jobs=given.get("jobs", configured.jobs), reporter=reporter)
+                )
+            for release in staged:
+                self.app.display_success(f"{releases.label(release)} is staged on {repository.name}, not published")
+            self.app.display_info(f"{desk.stage_file} names it: test it, then `hatch stage publish` or `cancel`")
+
+
+def _index_options(options: Mapping[str, object]) -> IndexOptions:
+    # Hatch keeps these for its own publisher; they are still in the context of its command.
+    running = click.get_current_context(silent=True)
+    given = dict(running.params) if running is not None else {}
+    given["no_prompt"] = options.get("no_prompt", False)
+    return IndexOptions.taken_from(given)
+
+
+def _own_options(options: Mapping[str, object]) -> dict[str, int]:
+    unknown = sorted(options.keys() - _HATCHS_OWN - set(_OURS))
+    if unknown:
+        raise ConfigurationError(
+            f"unknown options: {', '.join(f'-o {name}' for name in unknown)}", hint=f"known: {', '.join(_OURS)}"
+        )
+    jobs = options.get("jobs")
+    if jobs is None:
+        return {}
+    if not str(jobs).isascii() or not str(jobs).isdigit() or int(str(jobs)) < 1:
+        raise ConfigurationError(f"-o jobs={jobs}: a whole number of at least 1 is needed")
+    return {"jobs": int(str(jobs))}

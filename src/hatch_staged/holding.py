@@ -1,0 +1,47 @@
+"""What whoever holds a stage file does with it: see what has become of it, and get its artifacts.  No credentials."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from hatch_staged.stage import stagefile, use
+from hatch_staged.stage.cache import Cache
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hatch_staged.releases import Desk
+    from hatch_staged.stage.model import StagedRelease
+    from hatch_staged.stage.selection import Interpreter
+    from hatch_staged.stage.use import Obtained, Standing
+
+
+def look(desk: Desk) -> tuple[Standing, ...]:
+    """Return what has become of the releases in the stage file; see `hatch_staged.stage.use.look`."""
+    standings = []
+    for release in stagefile.load(desk.stage_file).releases:
+        repository = desk.connections.at(release.index)
+        with desk.connections.hurried(repository) as client:
+            standings.append(use.look(release, read_page=client.project_page, simple=repository.simple, now=desk.now()))
+    return tuple(standings)
+
+
+def obtain(desk: Desk, standing: Standing, interpreter: Interpreter) -> Obtained:
+    """Return the artifact that `interpreter` takes, verified, from the cache or downloaded into it.
+
+    Raises `StagedError` if none fits, `WrongBytesError` for other bytes than the staged ones, `UnreachableError`.
+    """
+    return use.obtain(standing, interpreter, cache_of(desk, standing.release))
+
+
+def cache_of(desk: Desk, release: StagedRelease) -> Cache:
+    """Return the cache, which downloads as the index of `release` needs it."""
+    repository = desk.connections.at(release.index)
+
+    @contextmanager
+    def fetch(url: str) -> Iterator[Iterator[bytes]]:
+        with desk.connections.anonymous(repository) as client, client.download(url) as pieces:
+            yield pieces
+
+    return Cache(desk.cache, fetch)

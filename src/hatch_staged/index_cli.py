@@ -1,0 +1,132 @@
+"""The verbs of whoever runs an index: ``serve`` and ``token``.
+
+Like `hatch_staged.cli`, imported at every start of Hatch, so it imports late.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hatch.cli.application import Application
+
+    from hatch_staged.index.core import Index
+
+    Function = Callable[..., Any]
+
+PERMISSIONS = ("stage", "publish", "admin")
+
+
+def _with_folder(function: Function) -> Function:
+    """Give a verb the folder of the index's data in place of ``--data-dir``; report what it raises."""
+
+    @click.option(
+        "--data-dir",
+        type=click.Path(file_okay=False),
+        help="The folder of the index's data [default: that of the local index]",
+    )
+    @click.pass_obj
+    @wraps(function)
+    def run(app: Application, /, *, data_dir: str | None, **given: Any) -> None:
+        from hatch_staged.hatch.context import local_index_folder  # noqa: PLC0415 - see above
+        from hatch_staged.hatch.display import reporting  # noqa: PLC0415 - see above
+        from hatch_staged.local import require_index  # noqa: PLC0415 - see above
+
+        with reporting():
+            require_index()
+            function(local_index_folder(app) if data_dir is None else Path(data_dir).absolute(), **given)
+
+    return run
+
+
+def _with_index(function: Function) -> Function:
+    """Give a verb the opened index in place of ``--data-dir``."""
+
+    @_with_folder
+    @wraps(function)
+    def run(folder: Path, /, **given: Any) -> None:
+        from hatch_staged.index.core import open_index  # noqa: PLC0415 - see above
+
+        with closing(open_index(folder)) as index:
+            function(index, **given)
+
+    return run
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on")
+@click.option("--port", type=click.IntRange(0, 65535), default=8694, show_default=True, help="0 takes any free port")
+@click.option("--base-url", help="The URL that clients use, where a proxy stands in front")
+@click.option("--idle-timeout", type=click.FloatRange(0, min_open=True), help="Stop after SECONDS without a request")
+@click.option("--stop", is_flag=True, help="Stop the index that serves this folder, and start none")
+@_with_folder
+def serve(folder: Path, *, host: str, port: int, base_url: str | None, idle_timeout: float | None, stop: bool) -> None:
+    """Run the Upload 2.0 index."""
+    from hatch_staged.index import server  # noqa: PLC0415 - see above
+
+    if stop:
+        click.echo("stopped" if server.stop(folder) else f"no index serves {folder}")
+        return
+    server.serve(
+        data_dir=folder, host=host, port=port, base_url=base_url, idle_timeout=idle_timeout, announce=click.echo
+    )
+
+
+@click.group()
+def token() -> None:
+    """Create, list and revoke the API tokens of an index."""
+
+
+@token.command()
+@click.option("--user", required=True, help="Whose it is")
+@click.option("--project", "projects", multiple=True, help="A project that it is good for, whoever owns it; repeatable")
+@click.option(
+    "--can",
+    "permissions",
+    multiple=True,
+    type=click.Choice(PERMISSIONS),
+    default=("stage", "publish"),
+    show_default=True,
+    help="What it allows; repeatable",
+)
+@_with_index
+def create(index: Index, *, user: str, projects: Sequence[str], permissions: Sequence[str]) -> None:
+    """Create a token and print it, this once."""
+    from hatch_staged.index import tokens  # noqa: PLC0415 - see above
+    from hatch_staged.index.records import Permission  # noqa: PLC0415 - see above
+
+    can = [Permission(each) for each in permissions]
+    click.echo(tokens.create(index, user=user, projects=projects, permissions=can))
+
+
+@token.command("list")
+@_with_index
+def list_tokens(index: Index) -> None:
+    """List the tokens, without their secrets."""
+    from hatch_staged.index import tokens  # noqa: PLC0415 - see above
+
+    for each in tokens.every(index):
+        can = ",".join(sorted(permission.value for permission in each.permissions))
+        projects = ",".join(sorted(each.projects)) or "the user's own projects"
+        state = f"revoked {each.revoked_at:%Y-%m-%d}" if each.revoked_at else "valid"
+        click.echo(f"{each.id}  {each.user}  {can}  {projects}  created {each.created_at:%Y-%m-%d}  {state}")
+
+
+@token.command()
+@click.argument("identifier", metavar="ID")
+@_with_index
+def revoke(index: Index, *, identifier: str) -> None:
+    """Revoke the token that `list` shows as ID, at once."""
+    from hatch_staged.errors import StagedError  # noqa: PLC0415 - see above
+    from hatch_staged.index import tokens  # noqa: PLC0415 - see above
+
+    if not tokens.revoke(index, identifier):
+        raise StagedError(f"there is no valid token {identifier}", hint="`hatch-staged token list` shows them")
+    click.echo(f"{identifier} is revoked")

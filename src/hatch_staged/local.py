@@ -1,0 +1,141 @@
+"""The embedded index on this machine: started when it is needed, on a port that it keeps, with a token of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from hatch_staged.errors import ConfigurationError, StagedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOST = "127.0.0.1"
+#: The port that a new index asks for; it keeps whichever it got.
+DEFAULT_PORT = 8694
+#: An index that we started stops after so many seconds without a request; it is started again when needed.
+IDLE_SECONDS = 15 * 60
+#: How long a start may take (seconds): a cold Python on a slow disk.
+START_SECONDS = 60
+USER = "local"
+
+
+@dataclass(frozen=True)
+class LocalIndex:
+    """The index whose data lies in `folder`; nothing exists before the first `start`."""
+
+    folder: Path
+
+    @property
+    def url(self) -> str | None:
+        """Its Upload 2.0 root endpoint, or None if it has never been started."""
+        port = self._kept_port()
+        return None if port is None else f"http://{HOST}:{port}/upload/"
+
+    def start(self) -> str:
+        """Start the index unless it runs, and return its root endpoint.
+
+        Raises `ConfigurationError` where the index is not installed, and `StagedError` where it does not start.
+        """
+        require_index()
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with FileLock(self.folder / "start.lock"):
+            return self._running() or self._launch()
+
+    def token(self) -> str:
+        """Return the secret that uploads to this index need, made at its first start."""
+        from hatch_staged.index import tokens  # noqa: PLC0415 - the extra `index` may be missing
+        from hatch_staged.index.core import open_index  # noqa: PLC0415 - likewise
+
+        kept = self.folder / "token"
+        with FileLock(self.folder / "token.lock"):
+            if not kept.exists():
+                with closing(open_index(self.folder)) as index:
+                    _write_private(kept, tokens.create(index, user=USER))
+            return kept.read_text(encoding="ascii")
+
+    def _launch(self) -> str:
+        kept = self._kept_port()
+        port = kept if kept is not None else DEFAULT_PORT if _is_free(DEFAULT_PORT) else 0
+        log = self.folder / "serve.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "hatch_staged", "serve", "--data-dir", str(self.folder)),
+                    *("--host", HOST, "--port", str(port), "--idle-timeout", str(IDLE_SECONDS)),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                **_detached(),
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while process.poll() is None and time.monotonic() < deadline:
+            url = self._running()
+            if url is not None:
+                _write_private(self.folder / "port", url.split(":")[2].partition("/")[0])
+                return url
+            time.sleep(0.05)
+        last_words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+        raise StagedError(
+            f"the local index did not start: {' '.join(last_words) or 'it said nothing'}",
+            where=str(log),
+            hint=f"free the port, or remove {self.folder / 'port'} to let it take another",
+        )
+
+    def _running(self) -> str | None:
+        from hatch_staged.index import server  # noqa: PLC0415 - the extra `index` may be missing
+
+        running = server.running(self.folder)
+        return None if running is None else f"{running.url}upload/"
+
+    def _kept_port(self) -> int | None:
+        try:
+            return int((self.folder / "port").read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return None
+
+
+def require_index() -> None:
+    """Raise `ConfigurationError` where the extra `index` is not installed."""
+    if any(find_spec(name) is None for name in ("obstore", "sqlalchemy", "starlette", "uvicorn")):
+        raise ConfigurationError(
+            "the index is not installed here", hint="pip install 'hatch-staged[index]', or name another with --repo"
+        )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _write_private(path: Path, text: str) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(text)
+    partial.replace(path)
+
+
+if sys.platform == "win32":
+
+    def _detached() -> dict[str, Any]:
+        return {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
+
+else:
+
+    def _detached() -> dict[str, Any]:
+        return {"start_new_session": True}

@@ -1,0 +1,223 @@
+"""What a user does with releases: stage, publish, cancel, pull.  Neither Hatch nor click is known here."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.utils import InvalidName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from hatch_staged.client import staging
+from hatch_staged.errors import ConfigurationError, ConflictError, StagedError, StageGoneError
+from hatch_staged.protocol.states import FileState, SessionState
+from hatch_staged.redaction import redact
+from hatch_staged.stage import entries, stagefile
+from hatch_staged.stage.model import StagedArtifact, StagedRelease, StageFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from packaging.utils import NormalizedName
+
+    from hatch_staged.client.artifacts import Release
+    from hatch_staged.client.progress import Reporter
+    from hatch_staged.client.upload_api import Client
+    from hatch_staged.connections import Connections
+    from hatch_staged.protocol.messages import Session
+    from hatch_staged.repositories import Repository
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(timezone.utc)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a user works with: the stage file, the indexes, the folder of downloads, the clock.
+
+    `repo` is the index that the user asked for this time, None for the configured one (`default_repo`).
+    """
+
+    stage_file: Path
+    connections: Connections
+    cache: Path
+    repo: str | None
+    default_repo: str
+    now: Callable[[], datetime] = utc_now
+
+    def repository(self) -> Repository:
+        """Return the index that the user asked for, or the configured one."""
+        return self.connections.named(self.repo or self.default_repo)
+
+    def repository_of(self, release: StagedRelease) -> Repository:
+        """Return the index that `release` is staged on; raise `ConfigurationError` if the user asked for another."""
+        staged_on = self.connections.at(release.index)
+        if self.repo is not None and self.connections.named(self.repo).url != staged_on.url:
+            raise ConfigurationError(
+                f"{label(release)} is staged on another index than --repo says",
+                where=redact(release.index),
+                hint="leave --repo out, or `hatch stage pull` from the other index",
+            )
+        return staged_on
+
+
+def label(release: StagedRelease) -> str:
+    """Return the name and version of `release`, for a person."""
+    return f"{release.project} {release.version}"
+
+
+def stage(
+    desk: Desk, repository: Repository, found: Sequence[Release], *, jobs: int, reporter: Reporter
+) -> Iterator[StagedRelease]:
+    """Stage each of the releases `found` at `repository`, write it into the stage file, and yield it.
+
+    Nothing is published.  The stage file is read before the first byte is sent, so that a broken one costs no upload.
+    """
+    load_or_empty(desk.stage_file)
+    with desk.connections.open(repository) as client:
+        for release in found:
+            outcome = staging.stage(release, client, jobs=jobs, reporter=reporter)
+            staged = entries.from_session(
+                repository.url,
+                outcome.session,
+                outcome.page,
+                project=release.project,
+                version=release.version,
+                local=_on_disk(release, desk.stage_file) if outcome.page is None else (),
+            )
+            _keep(desk, staged)
+            yield staged
+
+
+def load_or_empty(path: Path) -> StageFile:
+    """Return what the stage file at `path` says; nothing, if there is none."""
+    return stagefile.load(path) if path.exists() else StageFile()
+
+
+def in_stage_file(desk: Desk) -> tuple[StagedRelease, ...]:
+    """Return the releases of the stage file; raise `ConfigurationError` if there are none."""
+    releases = stagefile.load(desk.stage_file).releases
+    if not releases:
+        raise ConfigurationError("the stage file names no release", where=str(desk.stage_file))
+    return releases
+
+
+def ready_to_publish(desk: Desk) -> tuple[StagedRelease, ...]:
+    """Return the releases of the stage file, all of which can be published as the stage file names them.
+
+    Raises `StageGoneError` if one is canceled, published or unknown, and `ConflictError` if one is not complete or
+    holds other files than the stage file: nothing gets public that nobody tested.
+    """
+    releases = in_stage_file(desk)
+    for release in releases:
+        with desk.connections.open(desk.repository_of(release)) as client:
+            _refuse_unready(release, _live_session(desk, release, client), client)
+    return releases
+
+
+def publish(desk: Desk, releases: Sequence[StagedRelease]) -> Iterator[StagedRelease]:
+    """Publish each of `releases`, mark it in the stage file, and yield it.
+
+    The index decides anew about each; where one fails, the error says which are public already.
+    """
+    done: list[str] = []
+    for release in releases:
+        try:
+            with desk.connections.open(desk.repository_of(release)) as client:
+                client.publish(_live_session(desk, release, client))
+        except StagedError as error:
+            if done:
+                error.what += f" (public already: {', '.join(done)})"
+            raise
+        done.append(label(release))
+        yield _mark(desk, release, SessionState.PUBLISHED)
+
+
+def cancel(desk: Desk, releases: Sequence[StagedRelease]) -> Iterator[StagedRelease]:
+    """Cancel the session of each of `releases`, mark it in the stage file, and yield it.
+
+    Raises `StageGoneError` for one that has ended already.
+    """
+    for release in releases:
+        with desk.connections.open(desk.repository_of(release)) as client:
+            client.cancel(_live_session(desk, release, client))
+        yield _mark(desk, release, SessionState.CANCELED)
+
+
+def pull(desk: Desk, text: str) -> StagedRelease:
+    """Write the release that `text` (``NAME==VERSION``) names into the stage file, as its index has it staged.
+
+    Raises `StageGoneError` if the index has no live session for it, `ConfigurationError` for another kind of text.
+    """
+    name, version = _parse(text)
+    load_or_empty(desk.stage_file)
+    repository = desk.repository()
+    with desk.connections.open(repository) as client:
+        session = client.find_session(name, str(version))
+        if session is None:
+            raise StageGoneError(f"nothing is staged as {name} {version}", where=redact(repository.url))
+        page = None if session.links.stage is None else client.project_page(session.links.stage, name)
+        staged = entries.from_session(repository.url, session, page, project=name, version=version)
+    _keep(desk, staged)
+    return staged
+
+
+def _live_session(desk: Desk, release: StagedRelease, client: Client) -> Session:
+    """Return the session of `release`; if it has ended, mark that in the stage file and raise `StageGoneError`."""
+    session = client.session(release.session)
+    if session.status.terminal:
+        _mark(desk, release, session.status)
+        raise StageGoneError(f"{label(release)} was {session.status.value} already", where=redact(release.session))
+    return session
+
+
+def _refuse_unready(release: StagedRelease, session: Session, client: Client) -> None:
+    incomplete = [f"{n} ({f.status.value})" for n, f in session.files.items() if f.status is not FileState.COMPLETED]
+    if incomplete:
+        raise ConflictError(
+            f"{label(release)} is not complete: {', '.join(incomplete)}", hint="hatch publish --staged finishes it"
+        )
+    page = None if session.links.stage is None else client.project_page(session.links.stage, release.project)
+    there = dict.fromkeys(session.files) if page is None else {f.filename: f.hashes.get("sha256") for f in page.files}
+    tested = {artifact.filename: None if page is None else artifact.sha256 for artifact in release.artifacts}
+    different = sorted(name for name in there.keys() | tested.keys() if there.get(name, "") != tested.get(name, ""))
+    if different:
+        raise ConflictError(
+            f"the session of {label(release)} does not hold what the stage file names: {', '.join(different)}",
+            where=redact(release.session),
+            hint=f"hatch stage pull {release.project}=={release.version}, and test that",
+        )
+
+
+def _on_disk(release: Release, stage_file: Path) -> Iterator[StagedArtifact]:
+    for artifact in release.artifacts:
+        path = Path(os.path.relpath(artifact.path, stage_file.parent)).as_posix()
+        yield StagedArtifact(
+            filename=artifact.filename, url=None, path=path, size=artifact.size, hashes=artifact.hashes
+        )
+
+
+def _mark(desk: Desk, release: StagedRelease, state: SessionState) -> StagedRelease:
+    marked = replace(release, status=state)
+    _keep(desk, marked)
+    return marked
+
+
+def _keep(desk: Desk, release: StagedRelease) -> None:
+    # Read again: another process may have staged another release meanwhile.
+    stagefile.write(desk.stage_file, load_or_empty(desk.stage_file).with_release(release))
+
+
+def _parse(text: str) -> tuple[NormalizedName, Version]:
+    name, found, version = text.partition("==")
+    try:
+        if found:
+            return canonicalize_name(name.strip(), validate=True), Version(version)
+    except (InvalidName, InvalidVersion) as error:
+        raise ConfigurationError(str(error), hint="name a release as NAME==VERSION") from None
+    raise ConfigurationError(f"{text!r} names no release", hint="name it as NAME==VERSION")

@@ -1,0 +1,87 @@
+"""The indexes that a user can name, and how to reach each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+from hatch_staged.errors import ConfigurationError
+from hatch_staged.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: The embedded index on this machine; it is started when needed, and only then has a URL.
+LOCAL = "local"
+
+
+@dataclass(frozen=True)
+class Repository:
+    """An index under the name that a user gives it (Hatch says `repo`).
+
+    `url` is the Upload 2.0 root endpoint, `simple` the root of the simple API where published releases appear (None
+    where nobody said).  The rest is for the TLS connection (paths of PEM files) and for the credentials.
+    """
+
+    name: str
+    url: str
+    simple: str | None = None
+    user: str | None = None
+    ca_cert: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+
+
+#: Names that need no configuration.  Neither of these two speaks Upload 2.0 yet: the client's error says what does.
+KNOWN: Mapping[str, Repository] = {
+    "main": Repository("main", "https://upload.pypi.org/2.0/", "https://pypi.org/simple/"),
+    "test": Repository("test", "https://test.pypi.org/2.0/", "https://test.pypi.org/simple/"),
+}
+
+
+def url_mistake(url: str) -> str | None:
+    """Say what is wrong with `url` as the address of an index, or None."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        return f"is no URL: {error}"
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return "must be an http or https URL"
+    if parts.username is not None or parts.password is not None:
+        return "must not hold a user name or a password: put them into ~/.pypirc, a keyring or HATCH_INDEX_AUTH"
+    return None
+
+
+def look_up(repo: str, configured: Mapping[str, Repository]) -> Repository:
+    """Return what `repo`, a configured or known name or a URL, stands for.
+
+    `LOCAL` must have been dealt with by the caller.  Raises `ConfigurationError` for a name that nobody defined.
+    """
+    if repo in configured:
+        return configured[repo]
+    if repo in KNOWN:
+        return KNOWN[repo]
+    if "://" not in repo:
+        names = ", ".join(sorted({LOCAL, *KNOWN, *configured}))
+        raise ConfigurationError(
+            f"unknown repository {repo!r}",
+            hint=f"one of {names}, or define tool.hatch.publish.staged.repos.{repo}.url, or give a URL",
+        )
+    if mistake := url_mistake(repo):
+        raise ConfigurationError(f"the repository's URL {mistake}", where=redact(repo))
+    return Repository(redact(repo), repo)
+
+
+def at_url(url: str, configured: Mapping[str, Repository]) -> Repository:
+    """Return the repository whose root endpoint is `url`; one that nobody configured has only this URL."""
+    for repository in (*configured.values(), *KNOWN.values()):
+        if repository.url.rstrip("/") == url.rstrip("/"):
+            return repository
+    return Repository(redact(url), url)
+
+
+def local(url: str) -> Repository:
+    """Return the embedded index, whose root endpoint is `url` at present."""
+    return Repository(LOCAL, url, urljoin(url, "../simple/"))

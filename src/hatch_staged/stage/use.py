@@ -1,0 +1,87 @@
+"""A stage file in use: what has become of its releases, and their artifacts, verified, on this disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hatch_staged.errors import UnreachableError
+from hatch_staged.stage import liveness, selection
+from hatch_staged.stage.liveness import Alive, Published
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from packaging.utils import NormalizedName
+
+    from hatch_staged.stage.cache import Cache, Signature
+    from hatch_staged.stage.liveness import ReadPage
+    from hatch_staged.stage.model import StagedArtifact, StagedRelease
+    from hatch_staged.stage.selection import Interpreter
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A staged release and what has become of it: None where its index cannot be asked at present."""
+
+    release: StagedRelease
+    fate: Alive | Published | None
+
+    def describe(self, now: datetime) -> str:
+        """Return a line for a person, such as ``foo 1.2.0 from the stage (open, expires in 6 days)``."""
+        name = f"{self.release.project} {self.release.version}"
+        if isinstance(self.fate, Published):
+            return f"{name} as published (the bytes that were staged)"
+        expiry = expires_in(self.release.expires_at, now)
+        if self.fate is None:
+            return f"{name} from the stage (its index cannot be reached; {expiry})"
+        return f"{name} from the stage ({self.release.status.value}, {expiry})"
+
+
+@dataclass(frozen=True)
+class Obtained:
+    """The artifact that was chosen for an interpreter, verified, and where it is on this disk."""
+
+    artifact: StagedArtifact
+    path: Path
+    signature: Signature
+
+    @property
+    def project(self) -> NormalizedName:
+        """The project that it is of."""
+        return self.artifact.distribution.project
+
+
+def look(release: StagedRelease, *, read_page: ReadPage, simple: str | None, now: datetime) -> Standing:
+    """Return what has become of `release`; `simple` is the simple index where it would be published.
+
+    Raises what `liveness.check` does, except that an index that cannot be reached is a standing of its own.
+    """
+    try:
+        return Standing(release, liveness.check(release, read_page=read_page, simple=simple, now=now))
+    except UnreachableError:
+        return Standing(release, None)
+
+
+def obtain(standing: Standing, interpreter: Interpreter, cache: Cache) -> Obtained:
+    """Return the artifact that `interpreter` takes, from the cache or downloaded into it.
+
+    Raises `StagedError` if none fits, `WrongBytesError` for bytes that are not the staged ones, `UnreachableError`.
+    """
+    artifact = selection.choose(standing.release, interpreter)
+    url = standing.fate.urls[artifact.filename] if isinstance(standing.fate, Published) else None
+    path, signature = cache.get(artifact, url)
+    return Obtained(artifact, path, signature)
+
+
+def expires_in(moment: datetime, now: datetime) -> str:
+    """Return how long it is until `moment`, in words: whole days, hours or minutes."""
+    left = moment - now
+    if left <= timedelta():
+        return "expired"
+    for unit, length in (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1))):
+        if count := left // length:
+            return f"expires in {count} {unit}{'s' if count > 1 else ''}"
+    return "expires in less than a minute"

@@ -1,0 +1,102 @@
+"""What a stage file says, checked against the indexes that it names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hatch_staged.errors import NotAllowedError, StageGoneError
+from hatch_staged.protocol.states import FileState, SessionState
+from hatch_staged.releases import in_stage_file, label
+from hatch_staged.stage import liveness
+from hatch_staged.stage.liveness import Published
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from hatch_staged.client.upload_api import Client
+    from hatch_staged.protocol.messages import Session
+    from hatch_staged.releases import Desk
+    from hatch_staged.repositories import Repository
+    from hatch_staged.stage.model import StagedArtifact, StagedRelease
+
+
+MISSING = "missing"
+GONE = "gone"
+
+
+@dataclass(frozen=True)
+class FileStatus:
+    """A file: `status` is the index's word, or `MISSING`; `artifact` is None if the stage file does not name it."""
+
+    filename: str
+    status: str
+    artifact: StagedArtifact | None
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReleaseStatus:
+    """A staged release: `status` is the index's word, or `GONE`; `ended` says why there is no stage any more."""
+
+    release: StagedRelease
+    status: str
+    expires_at: datetime
+    files: tuple[FileStatus, ...] = ()
+    notices: tuple[str, ...] = ()
+    ended: StageGoneError | None = None
+
+
+def check(desk: Desk) -> tuple[ReleaseStatus, ...]:
+    """Return what has become of every release in the stage file.
+
+    With credentials the publishing session is asked; without, its stage, which the stage file gives access to.
+    """
+    return tuple(_check(desk, release) for release in in_stage_file(desk))
+
+
+def _check(desk: Desk, release: StagedRelease) -> ReleaseStatus:
+    repository = desk.repository_of(release)
+    try:
+        with desk.connections.open(repository) as client:
+            return _as_the_session_says(release, client.session(release.session))
+    except NotAllowedError:
+        # A holder of the stage file need not be somebody who may upload.
+        with desk.connections.hurried(repository) as client:
+            return _as_the_stage_says(release, repository, client, desk.now())
+    except StageGoneError as error:
+        return _ended(release, error)
+
+
+def _as_the_session_says(release: StagedRelease, session: Session) -> ReleaseStatus:
+    named = {artifact.filename: artifact for artifact in release.artifacts}
+    files = []
+    for filename in sorted(session.files.keys() | named.keys()):
+        file = session.files.get(filename)
+        files.append(
+            FileStatus(
+                filename=filename,
+                status=file.status.value if file else MISSING,
+                artifact=named.get(filename),
+                notices=file.notices if file else (),
+            )
+        )
+    ended = StageGoneError(f"{label(release)} is {session.status.value}") if session.status.terminal else None
+    return ReleaseStatus(release, session.status.value, session.expires_at, tuple(files), session.notices, ended)
+
+
+def _as_the_stage_says(release: StagedRelease, repository: Repository, client: Client, now: datetime) -> ReleaseStatus:
+    try:
+        fate = liveness.check(release, read_page=client.project_page, simple=repository.simple, now=now)
+    except StageGoneError as error:
+        return _ended(release, error)
+    files = tuple(FileStatus(a.filename, FileState.COMPLETED.value, a) for a in release.artifacts)
+    if isinstance(fate, Published):
+        published = StageGoneError(f"{label(release)} is published")
+        return ReleaseStatus(release, SessionState.PUBLISHED.value, release.expires_at, files, ended=published)
+    return ReleaseStatus(release, release.status.value, release.expires_at, files)
+
+
+def _ended(release: StagedRelease, error: StageGoneError) -> ReleaseStatus:
+    status = release.status.value if release.status.terminal else GONE
+    return ReleaseStatus(release, status, release.expires_at, ended=error)
