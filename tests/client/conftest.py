@@ -91,6 +91,13 @@ def index() -> Iterator[UploadServer]:
         yield server
 
 
+@pytest.fixture
+def other() -> Iterator[UploadServer]:
+    """Run a second one, of another origin."""
+    with UploadServer() as server:
+        yield server
+
+
 class Pauses(list[float]):
     """A clock that only sleeping moves; the list of what was slept, in seconds."""
 

@@ -15,6 +15,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import ssl
     from types import TracebackType
 
     from typing_extensions import Self
@@ -79,7 +80,7 @@ class File:
 class UploadServer:
     """The index: set its attributes before a request; `script` puts answers in the place of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.previews = True
         self.extensions = True
         self.hashes_listed = True
@@ -102,6 +103,9 @@ class UploadServer:
         self._lock = Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = False
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
 
     def __enter__(self) -> Self:
@@ -118,7 +122,7 @@ class UploadServer:
     @property
     def origin(self) -> str:
         """Scheme, host and port."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
     @property
     def endpoint(self) -> str:
@@ -174,7 +178,7 @@ class UploadServer:
             body["session-token"] = TOKEN
         return body
 
-    def file_status(self, file: File, status: int, *, state: str = "") -> Reply:
+    def file_status(self, file: File, status: int, *, state: str = "", mechanism: object = None) -> Reply:
         """Return an answer that tells the status of a file upload session."""
         base = f"{self.origin}/odd/place"
         fields = {"file_url": f"{base}/b/{file.number}"}
@@ -185,7 +189,7 @@ class UploadServer:
             "links": links,
             "status": state or file.status,
             "expires-at": EXPIRES,
-            "mechanism": {"http-post-bytes": fields} if self.nested_mechanism else flat,
+            "mechanism": mechanism or ({"http-post-bytes": fields} if self.nested_mechanism else flat),
         }
         return reply(status, body, Retry_After="1")
 

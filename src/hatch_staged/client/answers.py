@@ -154,7 +154,7 @@ def printable(text: str, secrets: Collection[str] = ()) -> str:
     """Return `text` of a foreign origin as one line of bearable length, without control characters and secrets."""
     for secret in filter(None, secrets):
         text = text.replace(secret, "***")
-    text = _URL.sub(_redacted, text)
+    text = _URL.sub(lambda match: redact(match.group()), text)
     text = "".join(character if character.isprintable() else " " for character in text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
@@ -172,10 +172,3 @@ def _foreign(answer: Answer, problem: problems.Problem | None) -> bool:
 def _does_not_speak(answer: Answer, seen: str) -> ConfigurationError:
     hint = f"set the URL to {redact(answer.redirected)}" if answer.redirected else _WHAT_WORKS
     return ConfigurationError(f"{_DOES_NOT_SPEAK}: {seen}", where=redact(answer.url), hint=hint)
-
-
-def _redacted(match: re.Match[str]) -> str:
-    try:
-        return redact(match.group())
-    except ValueError:
-        return "***"

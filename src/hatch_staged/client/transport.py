@@ -9,6 +9,7 @@ import ssl
 from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -218,11 +219,12 @@ class Transport:
 
 def _origin(url: str) -> Origin:
     try:
-        parsed = httpx2.URL(url)
-    except (httpx2.InvalidURL, ValueError) as error:
-        raise ProtocolError(f"not a URL: {error}") from None
+        # two opinions: httpx2 decides where a request goes, but lets ports and hosts pass that cannot be
+        parsed, _ = httpx2.URL(url), urlsplit(url).port
+    except (httpx2.InvalidURL, ValueError):
+        raise ProtocolError("this is not a URL", where=redact(url)) from None
     if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise ProtocolError("not an http or https URL", where=redact(url))
+        raise ProtocolError("this is not an http or https URL", where=redact(url))
     return parsed.scheme, parsed.host, parsed.port
 
 

@@ -75,7 +75,8 @@ class Client:
         "the server MUST respond with a 409 Conflict and MUST include a Location header"; earlier drafts answered 200
         with the session.  Raises `ConfigurationError` where the endpoint does not speak Upload 2.0.
         """
-        return self._create_or_join(project, version)[0]
+        # twice is once: the second request joins the session that the first one made
+        return self._create_or_join(project, version, Repeat.ALWAYS)[0]
 
     def find_session(self, project: str, version: str) -> messages.Session | None:
         """Return the live publishing session of `project` and `version`, or None if there is none.
@@ -83,17 +84,17 @@ class Client:
         PEP 694 has no call that lists sessions: only an attempt to create one tells, and if that succeeds, there was
         none, so the new one is canceled at once.
         """
-        session, created = self._create_or_join(project, version)
+        # not again after a lost answer: the session found then would be the one that the lost request made
+        session, created = self._create_or_join(project, version, Repeat.UNHEEDED)
         if created:
             self.cancel(session)
             return None
         return session
 
-    def _create_or_join(self, project: str, version: str) -> tuple[messages.Session, bool]:
+    def _create_or_join(self, project: str, version: str, repeat: Repeat) -> tuple[messages.Session, bool]:
         """Return the session, and whether it has just been created."""
         request = messages.CreateSession(meta=messages.Meta(), name=project, version=version)
-        # twice is once: the second request joins the session that the first one made
-        answer = self._ask("POST", self.endpoint, Asked.ROOT, request, repeat=Repeat.ALWAYS, also_expected={_CONFLICT})
+        answer = self._ask("POST", self.endpoint, Asked.ROOT, request, repeat=repeat, also_expected={_CONFLICT})
         if answer.status != _CONFLICT:
             return self._session(answer, Asked.ROOT), answer.status == _CREATED
         if answer.location is None:

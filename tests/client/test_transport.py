@@ -1,0 +1,339 @@
+"""Requests on a wire: to whom the credentials go, what is made again, and what ends it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from datetime import timedelta
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.client.conftest import NOON, SECRET
+from tests.client.upload_server import DROP, Reply, UploadServer, problem
+
+from hatch_staged.client import transport as module
+from hatch_staged.client.credentials import Credentials
+from hatch_staged.client.transport import MAX_REDIRECTS, Repeat, Transport
+from hatch_staged.client.waiting import Patience
+from hatch_staged.errors import ConfigurationError, ProtocolError, UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.client.conftest import Pauses
+
+BASIC = "Basic X190b2tlbl9fOnB5cGktdmVyeXNlY3JldA=="
+
+
+@pytest.fixture
+def transport(index: UploadServer, pauses: Pauses) -> Iterator[Transport]:
+    credentials = Credentials("__token__", SECRET)
+    with Transport(index.endpoint, credentials, waiter=pauses.waiter(Patience(attempts=3))) as made:
+        yield made
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+@pytest.mark.parametrize(
+    ("repeat", "status", "times"),
+    [
+        (Repeat.ALWAYS, 503, 3),
+        (Repeat.ALWAYS, 502, 3),
+        (Repeat.ALWAYS, 501, 1),
+        (Repeat.ALWAYS, 404, 1),
+        (Repeat.UNHEEDED, 429, 3),
+        (Repeat.UNHEEDED, 503, 3),
+        (Repeat.UNHEEDED, 500, 1),
+        (Repeat.UNSENT, 503, 1),
+        (Repeat.UNSENT, 429, 1),
+    ],
+)
+def test_a_failing_index_is_asked_again_and_its_last_answer_counts(
+    index: UploadServer, transport: Transport, pauses: Pauses, *, repeat: Repeat, status: int, times: int
+) -> None:
+    index.script("POST", "/any", *[problem(status, "Busy")] * 5)
+
+    answer = transport.exchange("POST", f"{index.origin}/any", headers={}, content=b"{}", repeat=repeat)
+
+    assert answer.status == status
+    assert len(index.asked("POST", "/any")) == times
+    assert pauses == [0.5, 1.0][: times - 1]
+
+
+def test_an_index_that_recovers_is_no_failure(index: UploadServer, transport: Transport, pauses: Pauses) -> None:
+    index.script("GET", "/any", DROP, Reply(503, headers={"Retry-After": "4"}), Reply(200, b"well"))
+
+    answer = transport.fetch(f"{index.origin}/any", headers={})
+
+    assert (answer.status, answer.body) == (200, b"well")
+    assert pauses == [0.5, 4], "as long as it asks for"
+
+
+def test_an_index_that_asks_for_a_long_pause_is_given_up(
+    index: UploadServer, transport: Transport, pauses: Pauses
+) -> None:
+    index.script("GET", "/any", Reply(503, headers={"Retry-After": "3600"}))
+
+    assert transport.fetch(f"{index.origin}/any", headers={}).status == 503
+    assert pauses == []
+
+
+@pytest.mark.parametrize(("repeat", "times"), [(Repeat.ALWAYS, 3), (Repeat.UNHEEDED, 1), (Repeat.UNSENT, 1)])
+def test_a_connection_that_drops_leaves_it_open_what_the_index_did(
+    index: UploadServer, transport: Transport, repeat: Repeat, times: int
+) -> None:
+    index.script("POST", "/any", *[DROP] * 5)
+
+    with pytest.raises(UnreachableError, match="cannot be reached") as caught:
+        transport.exchange("POST", f"{index.origin}/any", headers={}, content=b"{}", repeat=repeat)
+
+    assert len(index.asked("POST", "/any")) == times
+    assert caught.value.where == f"{index.origin}/any"
+    assert caught.value.exit_code == 7
+
+
+@pytest.mark.parametrize("repeat", Repeat)
+def test_where_nobody_listens_any_request_is_made_again(pauses: Pauses, repeat: Repeat) -> None:
+    endpoint = f"http://127.0.0.1:{free_port()}/"
+
+    with (
+        Transport(endpoint, waiter=pauses.waiter()) as transport,
+        pytest.raises(UnreachableError, match="refused") as caught,
+    ):
+        transport.exchange("POST", endpoint, headers={}, repeat=repeat)
+
+    assert pauses == [0.5, 1.0, 2.0]
+    assert caught.value.hint
+
+
+def test_content_is_made_anew_for_each_attempt(index: UploadServer, transport: Transport) -> None:
+    index.script("POST", "/any", DROP, Reply(200))
+
+    transport.exchange(
+        "POST",
+        f"{index.origin}/any",
+        headers={"Content-Length": "2"},
+        content=lambda: iter([b"a", b"b"]),
+        repeat=Repeat.ALWAYS,
+    )
+
+    assert [seen.body for seen in index.asked("POST", "/any")] == [b"ab", b"ab"]
+
+
+def test_an_answer_that_breaks_off_is_no_answer(index: UploadServer, transport: Transport) -> None:
+    index.script("GET", "/any", *[Reply(200, b"half", length=8)] * 3)
+
+    with pytest.raises(UnreachableError):
+        transport.fetch(f"{index.origin}/any", headers={})
+
+
+def test_an_answer_in_a_broken_encoding_is_no_answer(index: UploadServer, transport: Transport, pauses: Pauses) -> None:
+    index.script("GET", "/any", Reply(200, b"no gzip", {"Content-Encoding": "gzip"}))
+
+    with pytest.raises(UnreachableError):
+        transport.fetch(f"{index.origin}/any", headers={})
+
+    assert pauses == [], "it would be no better the next time"
+
+
+def test_an_answer_that_does_not_end_is_cut(index: UploadServer, transport: Transport) -> None:
+    index.script("GET", "/any", Reply(200, b"x" * (module.MAX_BODY_SIZE + 1)))
+
+    with pytest.raises(ProtocolError, match="more than"):
+        transport.fetch(f"{index.origin}/any", headers={})
+
+
+def test_a_download_gives_pieces_as_they_are_and_fails_when_they_end(index: UploadServer, transport: Transport) -> None:
+    index.script(
+        "GET",
+        "/any",
+        Reply(200, b"as it is", {"Content-Encoding": "gzip"}),
+        Reply(200, b"half", length=8),
+        problem(404, "Gone"),
+    )
+    url = f"{index.origin}/any"
+
+    with transport.stream(url, headers={}) as (answer, pieces):
+        assert b"".join(pieces) == b"as it is"
+        assert answer.body == b""
+    with transport.stream(url, headers={}) as (_, pieces), pytest.raises(UnreachableError):
+        b"".join(pieces)
+    with transport.stream(url, headers={}) as (answer, _):
+        assert answer.status == 404
+        assert b"Gone" in answer.body
+
+
+def test_credentials_go_to_the_index_and_to_what_it_names_alone(
+    index: UploadServer, other: UploadServer, transport: Transport
+) -> None:
+    with pytest.raises(ConfigurationError, match="does not belong to the index") as caught:
+        transport.exchange("GET", f"{other.origin}/any", headers={}, repeat=Repeat.ALWAYS)
+    assert caught.value.where == f"{other.origin}/any"
+    assert other.seen == []
+
+    transport.trust(f"{other.origin}/upload")
+    for server in (index, other):
+        transport.exchange("GET", f"{server.origin}/any", headers={}, repeat=Repeat.ALWAYS)
+        transport.fetch(f"{server.origin}/any", headers={})
+
+    assert [seen.headers.get("authorization") for seen in index.seen] == [BASIC, BASIC]
+    assert [seen.headers.get("authorization") for seen in other.seen] == [BASIC, None]
+
+
+def test_redirects_are_followed_without_credentials_for_strangers(
+    index: UploadServer, other: UploadServer, transport: Transport
+) -> None:
+    index.script("GET", "^/one", Reply(302, headers={"Location": "/two"}))
+    index.script("GET", "^/two", Reply(307, headers={"Location": f"{other.origin}/three"}))
+    other.script("GET", "^/three", Reply(200, b"there"))
+
+    answer = transport.fetch(f"{index.origin}/one", headers={})
+
+    assert (answer.url, answer.body) == (f"{other.origin}/three", b"there")
+    assert [seen.headers.get("authorization") for seen in index.seen] == [BASIC, BASIC]
+    assert "authorization" not in other.seen[0].headers
+
+
+def test_requests_of_the_upload_api_follow_no_redirect(index: UploadServer, transport: Transport) -> None:
+    index.script("POST", "/any", Reply(307, headers={"Location": "/elsewhere"}))
+
+    assert transport.exchange("POST", f"{index.origin}/any", headers={}, repeat=Repeat.ALWAYS).status == 307
+    assert len(index.seen) == 1
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://i.example/f", "http://i:99999999/"])
+def test_a_redirect_to_something_else_is_not_followed(index: UploadServer, transport: Transport, target: str) -> None:
+    index.script("GET", "/any", Reply(302, headers={"Location": target}))
+
+    with pytest.raises(ProtocolError, match="URL"):
+        transport.fetch(f"{index.origin}/any", headers={})
+
+
+def test_redirects_end(index: UploadServer, transport: Transport) -> None:
+    index.script("GET", "/any", *[Reply(301, headers={"Location": "/any"})] * 20)
+
+    with pytest.raises(ProtocolError, match="more than 5 redirects"):
+        transport.fetch(f"{index.origin}/any", headers={})
+
+    assert len(index.seen) == MAX_REDIRECTS + 1
+
+
+@pytest.mark.parametrize("endpoint", ["i.example/upload/", "ftp://i.example/", "", "https://", "http://[bad"])
+def test_an_endpoint_that_is_no_url(endpoint: str) -> None:
+    with pytest.raises(ConfigurationError, match="http or https"):
+        Transport(endpoint)
+
+
+def test_anonymous_requests(index: UploadServer, pauses: Pauses) -> None:
+    with Transport(index.endpoint, waiter=pauses.waiter()) as transport:
+        transport.exchange("GET", index.endpoint, headers={}, repeat=Repeat.ALWAYS)
+
+    assert "authorization" not in index.seen[0].headers
+    assert index.seen[0].headers["user-agent"].startswith("hatch-staged/")
+
+
+def test_no_proxy_stands_between_us_and_this_machine(
+    index: UploadServer, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+
+    with Transport(index.endpoint, waiter=pauses.waiter()) as transport:
+        assert transport.exchange("GET", index.endpoint, headers={}, repeat=Repeat.ALWAYS).status == 404
+
+
+def test_a_header_that_cannot_be_sent_is_not_shown(index: UploadServer, transport: Transport) -> None:
+    with pytest.raises(UnreachableError) as caught:
+        transport.fetch(index.endpoint, headers={"X-Odd": "s3cret\n"})
+
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "files", [{"ca_cert": "no.pem"}, {"client_cert": "bad.pem"}, {"client_key": "key.pem"}], ids=str
+)
+def test_certificates_that_cannot_be_used(tmp_path: Path, files: dict[str, str]) -> None:
+    (tmp_path / "bad.pem").write_text("no certificate")
+    paths = {option: tmp_path / name for option, name in files.items()}
+
+    with pytest.raises(ConfigurationError) as caught:
+        Transport("https://i.example/", **paths)  # type: ignore[arg-type] # mypy takes the values for any argument
+
+    assert caught.value.where == str(next(iter(paths.values())))
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Write a certificate and its key for 127.0.0.1, signed by itself, into one file."""
+    pytest.importorskip("cryptography", reason="makes the certificate")
+    from cryptography import x509  # noqa: PLC0415 # not on every platform
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 # likewise
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 # likewise
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(NOON - timedelta(days=10_000))
+        .not_valid_after(NOON + timedelta(days=10_000))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "certificate.pem"
+    path.write_bytes(
+        made.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return path
+
+
+@pytest.fixture
+def secure(certificate: Path) -> Iterator[UploadServer]:
+    """Run an index with TLS that wants a certificate of its clients."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    context.load_verify_locations(certificate)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    with UploadServer(context) as server:
+        yield server
+
+
+def test_tls_with_an_authority_and_a_certificate_of_our_own(
+    secure: UploadServer, certificate: Path, pauses: Pauses
+) -> None:
+    with Transport(
+        secure.endpoint, ca_cert=certificate, client_cert=certificate, client_key=certificate, waiter=pauses.waiter()
+    ) as transport:
+        assert transport.exchange("GET", secure.endpoint, headers={}, repeat=Repeat.ALWAYS).status == 404
+
+
+def test_a_certificate_of_an_unknown_authority_ends_it_at_once(secure: UploadServer, pauses: Pauses) -> None:
+    with (
+        Transport(secure.endpoint, waiter=pauses.waiter()) as transport,
+        pytest.raises(UnreachableError, match=r"(?i)certificate") as caught,
+    ):
+        transport.exchange("GET", secure.endpoint, headers={}, repeat=Repeat.ALWAYS)
+
+    assert pauses == []
+    assert "--ca-cert" in caught.value.hint
+
+
+def test_nothing_leads_from_https_to_http(
+    secure: UploadServer, index: UploadServer, certificate: Path, pauses: Pauses
+) -> None:
+    secure.script("GET", "/any", Reply(302, headers={"Location": f"{index.origin}/any"}))
+
+    with Transport(secure.endpoint, ca_cert=certificate, waiter=pauses.waiter()) as transport:
+        with pytest.raises(ProtocolError, match="from https to http"):
+            transport.fetch(f"{secure.origin}/any", headers={})
+        with pytest.raises(ProtocolError, match="without TLS"):
+            transport.trust(index.endpoint)
+
+    assert index.seen == []

@@ -1,0 +1,86 @@
+"""Pauses: how long, how many, and when it is enough."""
+
+from __future__ import annotations
+
+from datetime import timedelta, timezone
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hatch_staged.client.waiting import Patience, Waiter
+from hatch_staged.errors import UnreachableError
+
+if TYPE_CHECKING:
+    from tests.client.conftest import Pauses
+
+PATIENCE = Patience(attempts=5, shortest=1, longest=3, processing=10)
+
+
+def test_retries_grow_to_the_longest_pause(pauses: Pauses) -> None:
+    assert list(pauses.waiter(PATIENCE).retries()) == [1, 2, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("-1", None),
+        ("1.5", None),
+        ("\N{SUPERSCRIPT TWO}", None),
+        ("0", 0),
+        (" 120 ", 120),
+        ("Sun, 22 Nov 2026 12:00:30 GMT", 30),
+        ("Sun, 22 Nov 2026 12:00:30 -0000", 30),
+        ("Sun, 22 Nov 2026 11:00:00 GMT", 0),
+    ],
+)
+def test_retry_after(pauses: Pauses, header: str | None, seconds: float | None) -> None:
+    assert pauses.waiter().retry_after(header) == seconds
+
+
+@given(st.text())
+def test_no_header_breaks_it(header: str) -> None:
+    seconds = Waiter().retry_after(header)
+
+    assert seconds is None or seconds >= 0
+
+
+def test_waiting_ends_when_the_value_is_settled(pauses: Pauses) -> None:
+    numbers = count()
+
+    value = pauses.waiter(PATIENCE).until_settled(lambda: (next(numbers), None), lambda number: number == 3)
+
+    assert value == 3
+    assert pauses == [1, 2, 3]
+
+
+def test_waiting_is_as_long_as_the_index_asks_for_but_never_idle(pauses: Pauses) -> None:
+    wishes = iter([2.0, 0.0, None, 3.5])
+
+    value = pauses.waiter(PATIENCE).until_settled(
+        lambda: (0, next(wishes)), lambda _: len(pauses) == 4, first_pause=1.5
+    )
+
+    assert value == 0
+    assert pauses == [1.5, 2, 1, 1]
+
+
+@given(wishes=st.lists(st.none() | st.floats(0, 1e6), min_size=100, max_size=100), first=st.none() | st.floats(0, 1e6))
+def test_waiting_is_bounded_whatever_the_index_asks_for(wishes: list[float | None], first: float | None) -> None:
+    slept: list[float] = []
+    asked = iter(wishes)
+
+    with pytest.raises(UnreachableError, match="still processing after 10 seconds"):
+        Waiter(PATIENCE, slept.append).until_settled(lambda: (0, next(asked)), lambda _: False, first_pause=first)
+
+    assert sum(slept) == pytest.approx(PATIENCE.processing)
+
+
+def test_the_real_clock_is_in_utc() -> None:
+    assert Waiter().now().tzinfo is timezone.utc
+    assert Waiter().now().utcoffset() == timedelta(0)
