@@ -15,7 +15,7 @@ from hatch_staged.client.artifacts import Artifact, Release
 from hatch_staged.client.publication import Likeness, Step, compare, plan, shortfall
 from hatch_staged.errors import ProtocolError, StagedError, WrongBytesError
 from hatch_staged.protocol.distributions import parse_filename
-from hatch_staged.protocol.messages import Meta, Session, SessionFile, SessionLinks
+from hatch_staged.protocol.messages import META, Session, SessionFile, SessionLinks
 from hatch_staged.protocol.simple import ListedFile, ProjectPage
 from hatch_staged.protocol.states import FileState, SessionState
 
@@ -34,7 +34,7 @@ def release(*filenames: str) -> Release:
 def session(files: dict[str, FileState], *, previews: bool = True) -> Session:
     stage = "https://i.example/stage/t/simple/" if previews else None
     return Session(
-        meta=Meta(),
+        meta=META,
         links=SessionLinks(session="s", upload="u", publish="p", stage=stage),
         mechanisms=("http-post-bytes",),
         expires_at=datetime(2030, 1, 1, tzinfo=timezone.utc),

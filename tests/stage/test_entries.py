@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from hatch_staged.errors import ProtocolError, StagedError
-from hatch_staged.protocol.messages import Meta, Session, SessionFile, SessionLinks
+from hatch_staged.protocol.messages import META, Session, SessionFile, SessionLinks
 from hatch_staged.protocol.simple import ListedFile, ProjectPage
 from hatch_staged.protocol.states import FileState, SessionState
 from hatch_staged.stage.entries import from_session
@@ -34,7 +34,7 @@ SHA = "0f" * 32
 def session(*completed: str, stage: str | None = STAGE, **others: FileState) -> Session:
     states = dict.fromkeys(completed, FileState.COMPLETED) | others
     return Session(
-        meta=Meta(),
+        meta=META,
         links=SessionLinks(session=INDEX + "1", upload=INDEX + "1/files", publish=INDEX + "1/publish", stage=stage),
         mechanisms=("http-post-bytes",),
         session_token=None if stage is None else "abc",

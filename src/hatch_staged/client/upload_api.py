@@ -93,7 +93,7 @@ class Client:
 
     def _create_or_join(self, project: str, version: str, repeat: Repeat) -> tuple[messages.Session, bool]:
         """Return the session, and whether it has just been created."""
-        request = messages.CreateSession(meta=messages.Meta(), name=project, version=version)
+        request = messages.CreateSession(meta=messages.META, name=project, version=version)
         answer = self._ask("POST", self.endpoint, Asked.ROOT, request, repeat=repeat, also_expected={_CONFLICT})
         if answer.status != _CONFLICT:
             return self._session(answer, Asked.ROOT), answer.status == _CREATED
@@ -151,13 +151,13 @@ class Client:
         """
         if session.links.extend is None:
             raise StagedError("this index does not extend sessions")
-        request = messages.Extend(meta=messages.Meta(), extend_for=seconds)
+        request = messages.Extend(meta=messages.META, extend_for=seconds)
         return self._session(self._ask("POST", session.links.extend, Asked.SESSION, request), Asked.SESSION)
 
     def create_file(self, session: messages.Session, artifact: Artifact, mechanism: str) -> messages.FileUploadSession:
         """Create the file upload session of `artifact`, to be sent by `mechanism`."""
         request = messages.CreateFile(
-            meta=messages.Meta(),
+            meta=messages.META,
             filename=artifact.filename,
             size=artifact.size,
             hashes=dict(artifact.hashes),
@@ -286,7 +286,7 @@ class Client:
 
 
 def _action() -> messages.Action:
-    return messages.Action(meta=messages.Meta())
+    return messages.Action(meta=messages.META)
 
 
 def _pieces(file: IO[bytes], artifact: Artifact, progress: Callable[[int], None]) -> Iterator[bytes]:

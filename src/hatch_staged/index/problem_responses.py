@@ -12,7 +12,7 @@ from starlette.responses import Response
 from hatch_staged.index.fronts import Front
 from hatch_staged.index.refusals import ConflictingError, RefusedError, SessionExistsError
 from hatch_staged.protocol import problems
-from hatch_staged.protocol.messages import Meta
+from hatch_staged.protocol.messages import META
 from hatch_staged.protocol.states import RefusedTransitionError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _problem(
     errors: Sequence[problems.ProblemError] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    body = problems.Problem(title=title, status=status.value, detail=detail, meta=Meta(), errors=tuple(errors))
+    body = problems.Problem(title=title, status=status.value, detail=detail, meta=META, errors=tuple(errors))
     return Response(
         problems.encode(body),
         status_code=status.value,

@@ -130,7 +130,7 @@ class UploadApi(Front):
     def _session(self, request: Request, status: SessionStatus, code: HTTPStatus) -> Response:
         links, session = self.urls(request), status.session
         body = messages.Session(
-            meta=messages.Meta(),
+            meta=messages.META,
             links=messages.SessionLinks(
                 session=links.session(session.id),
                 upload=links.session(session.id, urls.SESSION_FILES),
@@ -159,7 +159,7 @@ class UploadApi(Front):
         mechanism = HttpPostBytes(identifier=HTTP_POST_BYTES, file_url=links.file(status.address, urls.FILE_BYTES))
         # Without ``extend``: a file upload session is extended with its publishing session.
         body = messages.FileUploadSession(
-            meta=messages.Meta(),
+            meta=messages.META,
             links=messages.FileLinks(
                 file_upload_session=links.file(status.address),
                 complete=links.file(status.address, urls.COMPLETE),

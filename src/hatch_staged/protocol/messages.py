@@ -30,7 +30,11 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     """What "describes information about the payload itself"."""
 
     #: "the only required sub-key is ``api-version`` the value of which must be the string "2.0""
-    api_version: Literal["2.0"] = API_VERSION
+    api_version: Literal["2.0"]
+
+
+#: what all our bodies say; without a default in `Meta`, so that a body of somebody else's has to say it too
+META = Meta(api_version=API_VERSION)
 
 
 class _Body(_Message, frozen=True, kw_only=True):
