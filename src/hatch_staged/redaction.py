@@ -6,8 +6,9 @@ import re
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 # Session tokens are capabilities that sit in the path (PEP 694, "Publishing Session Token").  They cannot be told
-# from the rest by their place, which is the index's choice, so by their shape: 128 bits or more in one run.
-_TOKEN_LIKE = re.compile(r"[A-Za-z0-9_~+=-]{22,}")
+# from the rest by their place, which is the index's choice, so by their shape: 128 bits or more in one run
+# (of base64, too, whose slashes are quoted in a path).
+_TOKEN_LIKE = re.compile(r"[A-Za-z0-9_~+/=-]{22,}")
 # Two shapes that are as long and no tokens: what an index calls a file, and a normalized project name (words in lower
 # case, perhaps with a number, as in "opentelemetry-instrumentation-urllib3").  A token of words would pass for one.
 _FILE_NAME = re.compile(r"[A-Za-z0-9._+!-]+\.(whl|tar\.gz)(\.metadata)?")
