@@ -5,8 +5,11 @@ An object is whole or absent, whatever interrupts its writing.  Nothing here hol
 
 from __future__ import annotations
 
+import asyncio
 import io
+import os
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
@@ -108,11 +111,27 @@ class FolderObjects(_StoreObjects):
         super().__init__(LocalStore(prefix=folder))
         self._folder = folder
 
+    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
+        """Store `chunks`; a power failure after this returns does not lose them, as the row will promise."""
+        await super().put(key, chunks)
+        await asyncio.to_thread(_sync, self._folder / key)
+
     def discard_partial(self) -> None:
         """Delete the unfinished files of a process that was killed; obstore hides them from its listings."""
         for path in self._folder.rglob("*#*"):
             if _PARTIAL.fullmatch(path.name):
                 path.unlink()
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+    if sys.platform != "win32":  # where a folder cannot be opened
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 async def _chunks(stream: BytesStream) -> AsyncIterator[bytes]:

@@ -5,6 +5,8 @@ While it runs it holds a lock on ``serve.lock`` in its data folder; ``serve.json
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import signal
 import socket
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["RunningServer", "open_index", "running", "serve", "stop"]
+
+_LOGGER = logging.getLogger(__name__)
 
 #: How long requests in flight may take after the signal to stop (seconds).
 GRACE = 10
@@ -82,13 +86,14 @@ def serve(
 
 def running(data_dir: Path) -> RunningServer | None:
     """Return the server that serves `data_dir` now, if there is one and it listens."""
+    lock = data_dir / "serve.lock"
+    if not lock.exists():  # taking it would make it, and the folder
+        return None
     try:
-        with FileLock(data_dir / "serve.lock", timeout=0):
+        with FileLock(lock, timeout=0):
             return None
     except Timeout:
         return _read_state(data_dir)
-    except FileNotFoundError:
-        return None
 
 
 def stop(data_dir: Path) -> bool:
@@ -163,6 +168,9 @@ class _Activity:
         self._in_flight += 1
         try:
             await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            # uvicorn cancels what outlives its grace at shutdown, and would log a traceback for it.
+            _LOGGER.warning("a request was cut off because the index stops")
         finally:
             self._in_flight -= 1
             self._since = time.monotonic()

@@ -1,0 +1,113 @@
+"""Bytes by key."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import tarfile
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.index.building import build
+
+from hatch_staged.index.objects import FolderObjects, MemoryObjects, Objects
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+@pytest.fixture(params=["folder", "memory"])
+def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
+    return FolderObjects(tmp_path / "objects") if request.param == "folder" else MemoryObjects()
+
+
+async def _chunks(*chunks: bytes) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+async def _broken(size: int) -> AsyncIterator[bytes]:
+    yield b"x" * size
+    raise ConnectionError
+
+
+def put(objects: Objects, key: str, data: bytes) -> None:
+    asyncio.run(objects.put(key, _chunks(data[:10], data[10:])))
+
+
+def read(objects: Objects, key: str) -> bytes:
+    async def collect() -> bytes:
+        return b"".join([chunk async for chunk in await objects.stream(key)])
+
+    return asyncio.run(collect())
+
+
+def keys(objects: Objects) -> list[str]:
+    return sorted(stored.key for stored in objects.list())
+
+
+@pytest.mark.parametrize("size", [0, 1, 12 * 1024 * 1024])
+def test_what_is_put_is_streamed_and_opened(objects: Objects, size: int) -> None:
+    data = bytes(size)
+    put(objects, "files/a", data)
+    assert read(objects, "files/a") == data
+    with objects.open("files/a") as file:
+        assert file.read() == data
+    assert keys(objects) == ["files/a"]
+
+
+def test_archives_can_be_read_from_an_open_object(objects: Objects) -> None:
+    wheel, sdist = build("foo-1.0-py3-none-any.whl"), build("foo-1.0.tar.gz")
+    put(objects, "wheel", wheel.data)
+    put(objects, "sdist", sdist.data)
+    with objects.open("wheel") as file, zipfile.ZipFile(file) as archive:
+        assert archive.read("foo-1.0.dist-info/METADATA") == wheel.metadata
+    with objects.open("sdist") as file, tarfile.open(fileobj=file) as packed:
+        assert packed.getnames() == ["foo-1.0/data", "foo-1.0/PKG-INFO"]
+    with objects.open("wheel") as file:
+        file.seek(-5, io.SEEK_END)
+        assert file.tell() == len(wheel.data) - 5
+        assert file.read(100) == wheel.data[-5:]
+
+
+@pytest.mark.parametrize("size", [1, 12 * 1024 * 1024])
+def test_broken_stream_stores_nothing_and_its_error_passes(objects: Objects, size: int) -> None:
+    with pytest.raises(ConnectionError):
+        asyncio.run(objects.put("files/a", _broken(size)))
+    assert keys(objects) == []
+    with pytest.raises(FileNotFoundError):
+        read(objects, "files/a")
+    with pytest.raises(FileNotFoundError):
+        objects.open("files/a")
+
+
+def test_broken_stream_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ConnectionError):
+        asyncio.run(FolderObjects(tmp_path).put("files/a", _broken(12 * 1024 * 1024)))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_delete_is_content_with_what_is_gone(objects: Objects) -> None:
+    put(objects, "a", b"1")
+    objects.delete("a")
+    objects.delete("a")
+    assert keys(objects) == []
+
+
+def test_partial_files_of_a_killed_process_are_hidden_and_discarded(tmp_path: Path) -> None:
+    objects = FolderObjects(tmp_path)
+    put(objects, "files/a", b"1")
+    (tmp_path / "files" / "b#1").write_bytes(b"half")
+    (tmp_path / "files" / "c#not").write_bytes(b"not ours")
+    assert "files/b" not in keys(objects)
+    objects.discard_partial()
+    assert sorted(path.name for path in (tmp_path / "files").iterdir()) == ["a", "c#not"]
+
+
+def test_memory_has_no_partial_files() -> None:
+    objects = MemoryObjects()
+    put(objects, "a", b"1")
+    objects.discard_partial()
+    assert keys(objects) == ["a"]

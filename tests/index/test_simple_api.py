@@ -1,0 +1,117 @@
+"""What installers get; that it is the right thing at the right time is in test_release.py."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.index.building import Built, build, metadata_of
+from tests.index.test_upload_api import is_problem
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
+    from tests.index.conftest import Api
+
+HTML = {"Accept": "text/html"}
+JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
+
+
+@pytest.fixture
+def built() -> Built:
+    return build(metadata=metadata_of("foo", "1.0", 'Requires-Python: >=3.8,<"4"'))
+
+
+@pytest.fixture(params=["published", "staged"])
+def simple(request: pytest.FixtureRequest, api: Api, built: Built) -> str:
+    """Return the simple index of everything published, or of a stage; each has `built`."""
+    session = api.create()
+    api.stage(session, built)
+    if request.param == "published":
+        api.post(session["links"]["publish"])
+        return "http://index.test/simple/"
+    stage: str = session["links"]["stage"]
+    return stage
+
+
+def links(page: str) -> list[tuple[str, str]]:
+    """Return the attributes and the text of each link of a page."""
+    return [(unescape(attributes), unescape(text)) for attributes, text in re.findall("<a (.*?)>(.*?)</a>", page)]
+
+
+def test_html_says_what_json_says(client: TestClient, simple: str, built: Built) -> None:
+    [(attributes, text)] = links(client.get(simple, headers=HTML).text)
+    assert (attributes, text) == (f'href="{simple}foo/"', "foo")
+
+    page, listing = client.get(f"{simple}foo/", headers=HTML), client.get(f"{simple}foo/", headers=JSON)
+    [file] = listing.json()["files"]
+    metadata = f"sha256={file['core-metadata']['sha256']}"
+    told = {
+        "href": f"{file['url']}#sha256={built.sha256}",
+        "data-requires-python": '>=3.8,<"4"',
+        "data-core-metadata": metadata,
+        "data-dist-info-metadata": metadata,
+    }
+    assert links(page.text) == [(" ".join(f'{name}="{value}"' for name, value in told.items()), built.filename)]
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert listing.headers["content-type"] == JSON["Accept"]
+    assert page.headers["vary"] == listing.headers["vary"] == "Accept"
+    assert listing.json()["meta"] == {"api-version": "1.1"}
+    assert client.get(simple, headers=JSON).json() == {"meta": {"api-version": "1.1"}, "projects": [{"name": "foo"}]}
+
+
+def test_other_spellings_are_redirected(client: TestClient, simple: str) -> None:
+    answer = client.get(f"{simple}FOO/", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (301, f"{simple}foo/")
+
+
+def test_other_projects_are_not_there(client: TestClient, simple: str) -> None:
+    for name in ("bar", "Bar"):
+        is_problem(client.get(f"{simple}{name}/", follow_redirects=True), 404)
+
+
+def test_unacceptable(client: TestClient, simple: str) -> None:
+    for url in (simple, f"{simple}foo/"):
+        is_problem(client.get(url, headers={"Accept": "application/vnd.pypi.simple.v2+json"}), 406)
+
+
+def test_head_has_no_body(client: TestClient, simple: str, built: Built) -> None:
+    [file] = client.get(f"{simple}foo/", headers=JSON).json()["files"]
+    answer = client.head(file["url"])
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-length"] == str(len(built.data))
+
+
+def test_wrong_files_are_not_there(api: Api, client: TestClient, built: Built) -> None:
+    session = api.create()
+    api.stage(session, built)
+    token = session["session-token"]
+    for url in (
+        f"/stage/{token}/files/other.whl",
+        f"/stage/{token}/files/other.whl.metadata",
+        "/stage/unknown/simple/",
+        "/stage/unknown/simple/foo/",
+        f"/stage/unknown/files/{built.filename}",
+        f"/files/{built.sha256}/{built.filename}",
+    ):
+        is_problem(client.get(url), 404)
+    api.post(session["links"]["publish"])
+    assert client.get(f"/files/{built.sha256}/{built.filename}").status_code == 200
+    is_problem(client.get(f"/files/{'0' * 64}/{built.filename}"), 404)
+
+
+def test_pending_file_is_not_in_the_stage(api: Api, client: TestClient, built: Built) -> None:
+    session = api.create()
+    file = api.post(session["links"]["upload"], built.declared()).json()
+    api.send(file["mechanism"]["file_url"], built.data)
+    assert client.get(session["links"]["stage"] + "foo/", headers=JSON).json()["files"] == []
+    is_problem(client.get(f"/stage/{session['session-token']}/files/{built.filename}"), 404)
+
+
+def test_versions_are_in_their_order(api: Api, client: TestClient) -> None:
+    for version in ("1.10", "1.9", "1.9rc1"):
+        session = api.create(version=version)
+        api.stage(session, build(f"foo-{version}.tar.gz"))
+        api.post(session["links"]["publish"])
+    assert client.get("/simple/foo/", headers=JSON).json()["versions"] == ["1.9rc1", "1.9", "1.10"]

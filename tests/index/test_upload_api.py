@@ -1,0 +1,251 @@
+"""Upload 2.0 over HTTP: codes, headers and bodies; what they mean is tested with the use cases."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.index.building import build
+
+from hatch_staged.index import tokens
+from hatch_staged.protocol.messages import CONTENT_TYPE
+
+if TYPE_CHECKING:
+    from httpx2 import Response
+    from starlette.testclient import TestClient
+    from tests.index.conftest import Api
+
+    from hatch_staged.index.core import Index
+
+META = {"api-version": "2.0"}
+WHEEL = build()
+
+
+def is_problem(answer: Response, status: int) -> dict[str, Any]:
+    """Expect problem details and return them."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = answer.json()
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"]
+    assert problem["meta"] == META
+    return problem
+
+
+def sources(answer: Response) -> list[str]:
+    """Return what a refused request is said to have wrong."""
+    return [error["source"] for error in is_problem(answer, 400)["errors"]]
+
+
+def test_creation_answers_with_the_session(api: Api) -> None:
+    answer = api.post("/upload/", {"meta": META, "name": "Foo", "version": "1.0", "unknown": 1})
+    assert answer.status_code == 201
+    assert answer.headers["content-type"] == CONTENT_TYPE
+    assert answer.headers["cache-control"] == "no-store"
+    body = answer.json()
+    token, links = body["session-token"], body.pop("links")
+    assert answer.headers["location"] == links["session"]
+    assert links["stage"] == f"http://index.test/stage/{token}/simple/"
+    assert links.keys() == {"session", "upload", "publish", "extend", "stage"}
+    assert body == {
+        "meta": META,
+        "mechanisms": ["http-post-bytes"],
+        "session-token": token,
+        "expires-at": "2026-11-29T12:00:00Z",
+        "status": "open",
+        "files": {},
+    }
+    status = api.get(links["session"])
+    assert (status.status_code, status.json()) == (200, answer.json())
+    assert token not in links["session"]
+
+
+def test_second_creation_names_the_session(api: Api) -> None:
+    session = api.create()
+    answer = api.post("/upload/", {"meta": META, "name": "foo", "version": "1.0"})
+    is_problem(answer, 409)
+    assert answer.headers["location"] == session["links"]["session"]
+
+
+def test_second_creation_by_a_stranger_tells_nothing(api: Api, client: TestClient, index: Index) -> None:
+    api.create()
+    stranger = type(api)(client, tokens.create(index, user="bob"))
+    answer = stranger.post("/upload/", {"meta": META, "name": "foo", "version": "1.0"})
+    is_problem(answer, 403)
+    assert "location" not in answer.headers
+
+
+def test_file_from_creation_to_deletion(api: Api) -> None:
+    session = api.create()
+    answer = api.post(session["links"]["upload"], WHEEL.declared())
+    assert answer.status_code == 202
+    assert int(answer.headers["retry-after"]) >= 0
+    file = answer.json()
+    link = file["links"]["file-upload-session"]
+    assert session["session-token"] in link
+    assert answer.headers["location"] == link
+    assert file == {
+        "meta": META,
+        "links": {"file-upload-session": link, "complete": file["links"]["complete"]},
+        "status": "pending",
+        "expires-at": session["expires-at"],
+        "mechanism": {"identifier": "http-post-bytes", "file_url": file["mechanism"]["file_url"]},
+    }
+    assert api.get(link).json() == file
+    assert api.get(session["links"]["session"]).json()["files"] == {WHEEL.filename: {"status": "pending", "link": link}}
+
+    assert api.send(file["mechanism"]["file_url"], WHEEL.data).status_code == 204
+    completed = api.post(file["links"]["complete"])
+    assert (completed.status_code, completed.headers["location"]) == (201, link)
+    assert completed.json() == {**file, "status": "completed"}
+
+    deleted = api.delete(link)
+    assert (deleted.status_code, deleted.content) == (204, b"")
+    assert api.get(link).json()["status"] == "canceled"
+    assert api.get(session["links"]["session"]).json()["files"] == {}
+
+
+def test_failed_completion_is_told_in_the_session(api: Api) -> None:
+    session = api.create()
+    file = api.post(session["links"]["upload"], WHEEL.declared()).json()
+    is_problem(api.post(file["links"]["complete"]), 400)
+    [told] = api.get(session["links"]["session"]).json()["files"].values()
+    assert (told["status"], told["notices"]) == ("error", ["no bytes were received"])
+
+
+def test_publication_of_an_unfinished_file_names_it(api: Api) -> None:
+    session = api.create()
+    api.post(session["links"]["upload"], WHEEL.declared())
+    problem = is_problem(api.post(session["links"]["publish"]), 409)
+    assert problem["errors"] == [{"source": WHEEL.filename, "message": "This file is pending."}]
+
+
+def test_extension_and_cancelation(api: Api) -> None:
+    session = api.create()
+    extended = api.post(session["links"]["extend"], {"meta": META, "extend-for": 3600})
+    assert (extended.status_code, extended.json()["expires-at"]) == (200, "2026-11-29T13:00:00Z")
+    canceled = api.delete(session["links"]["session"])
+    assert (canceled.status_code, canceled.json()["status"]) == (200, "canceled")
+    for refused in (api.delete(session["links"]["session"]), api.post(session["links"]["publish"])):
+        assert "refused while canceled" in is_problem(refused, 409)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "source"),
+    [
+        ({}, "meta"),
+        ([], "body"),
+        ({"meta": META, "name": "foo"}, "version"),
+        ({"meta": META, "name": 1, "version": "1.0"}, "name"),
+        ({"meta": {}, "name": "foo", "version": "1.0"}, "meta.api-version"),
+        ({"meta": {"api-version": "2.1"}, "name": "foo", "version": "1.0"}, "meta.api-version"),
+        ({"meta": {"api-version": 2.0}, "name": "foo", "version": "1.0"}, "meta.api-version"),
+        ({"meta": META, "name": "-", "version": "1.0"}, "name"),
+        ({"meta": META, "name": "foo", "version": "one"}, "version"),
+    ],
+)
+def test_wrong_creation_names_the_key(api: Api, body: object, source: str) -> None:
+    assert sources(api.post("/upload/", body)) == [source]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b'{"meta": {"api-version": "2.0"}, "name": "\xff"}'])
+def test_what_is_no_json_is_refused(api: Api, client: TestClient, content: bytes) -> None:
+    headers = {**api.headers, "Content-Type": CONTENT_TYPE}
+    assert sources(client.post("/upload/", content=content, headers=headers))
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"filename": "foo-1.0.zip"}, 400),
+        ({"filename": "bar-1.0.tar.gz"}, 400),
+        ({"filename": "foo-1.1.tar.gz"}, 400),
+        ({"size": -1}, 400),
+        ({"hashes": {"sha1": "0" * 40}}, 400),
+        ({"mechanism": "vnd-other-mail"}, 422),
+        ({"size": 11 * 1024**3}, 409),
+    ],
+)
+def test_wrong_file_is_refused(api: Api, change: dict[str, Any], status: int) -> None:
+    session = api.create()
+    is_problem(api.post(session["links"]["upload"], WHEEL.declared(**change)), status)
+    assert api.get(session["links"]["session"]).json()["files"] == {}
+
+
+def test_published_file_is_refused(api: Api) -> None:
+    session = api.create()
+    api.stage(session, WHEEL)
+    assert api.post(session["links"]["publish"]).status_code == 201
+    is_problem(api.post(api.create()["links"]["upload"], WHEEL.declared()), 409)
+
+
+def test_too_many_bytes(api: Api) -> None:
+    session = api.create()
+    file = api.post(session["links"]["upload"], WHEEL.declared()).json()
+    is_problem(api.send(file["mechanism"]["file_url"], WHEEL.data + b"x"), 413)
+    assert api.get(file["links"]["file-upload-session"]).json()["status"] == "pending"
+
+
+def test_wrong_content_types(api: Api, client: TestClient) -> None:
+    body = {"meta": META, "name": "foo", "version": "1.0"}
+    is_problem(client.post("/upload/", json=body, headers=api.headers), 415)
+    is_problem(client.post("/upload/", headers=api.headers), 415)
+    session = api.create()
+    file = api.post(session["links"]["upload"], WHEEL.declared()).json()
+    is_problem(api.post(file["mechanism"]["file_url"]), 415)
+
+
+def test_parameters_and_case_of_the_content_type_do_not_matter(api: Api, client: TestClient) -> None:
+    headers = {**api.headers, "Content-Type": f"{CONTENT_TYPE.upper()} ; charset=utf-8"}
+    body = b'{"meta": {"api-version": "2.0"}, "name": "foo", "version": "1.0"}'
+    assert client.post("/upload/", content=body, headers=headers).status_code == 201
+
+
+def test_huge_message_is_refused(api: Api) -> None:
+    is_problem(api.post("/upload/", {"meta": META, "name": "x" * 2**20, "version": "1.0"}), 413)
+
+
+def basic(user: str, secret: str) -> str:
+    """Return Basic credentials."""
+    return "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer wrong",
+        "Digest {secret}",
+        "Basic ?",
+        "Basic /w==",
+        basic("__token__", "wrong"),
+        basic("__token__", ""),
+    ],
+)
+def test_without_valid_credentials_everything_is_401(api: Api, client: TestClient, credentials: str | None) -> None:
+    session = api.create()
+    file = api.post(session["links"]["upload"], WHEEL.declared()).json()
+    headers = {} if credentials is None else {"Authorization": credentials.format(secret=api.secret)}
+    links = [session["links"][name] for name in ("upload", "publish", "extend")]
+    for url in ("/upload/", *links, *file["links"].values(), file["mechanism"]["file_url"]):
+        method = "GET" if url == file["links"]["file-upload-session"] else "POST"
+        answer = client.request(method, url, headers=headers)
+        is_problem(answer, 401)
+        assert answer.headers["www-authenticate"].startswith("Basic ")
+    assert client.get(session["links"]["session"], headers=headers).status_code == 401
+
+
+def test_basic_credentials_have_the_user_token(api: Api, client: TestClient) -> None:
+    session = api.create()["links"]["session"]
+    for user, status in (("__token__", 200), ("alice", 401)):
+        assert client.get(session, headers={"Authorization": basic(user, api.secret)}).status_code == status
+
+
+def test_unknown_resources(api: Api) -> None:
+    for url in ("/upload/sessions/nothing/", "/upload/files/nothing/nothing/"):
+        is_problem(api.get(url), 404)
+        is_problem(api.delete(url), 404)
