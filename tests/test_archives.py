@@ -209,6 +209,19 @@ def test_an_extended_header_that_is_huge() -> None:
         read_metadata(io.BytesIO(gzip.compress(content, 1)), SDIST)
 
 
+def test_an_extended_header_whose_record_is_longer_than_any_number() -> None:
+    record = b"9" * 30 + b" path=x\n"
+    content = tar_header("x", len(record), tarfile.XHDTYPE) + record.ljust(1024, b"\0")
+    with pytest.raises(ArchiveError, match="broken archive"):
+        read_metadata(io.BytesIO(gzip.compress(content)), SDIST)
+
+
+def test_too_many_entries_in_an_sdist() -> None:
+    content = tar_header("x", 0) * archives.MAX_ENTRIES
+    with pytest.raises(ArchiveError, match="entries"):
+        read_metadata(io.BytesIO(gzip.compress(content, 1)), SDIST)
+
+
 class FailingDisk(io.BytesIO):
     """A file whose first bytes are on a broken piece of disk."""
 

@@ -8,7 +8,6 @@ Sources: the packaging specifications "Binary distribution format", "Source dist
 from __future__ import annotations
 
 import gzip
-import struct
 import tarfile
 import zipfile
 import zlib
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 #: No METADATA or PKG-INFO of a real project comes near (bytes).
 MAX_METADATA_SIZE = 8 * 1024 * 1024
 #: An archive with more entries, or an sdist that unpacks to more bytes before its PKG-INFO, is refused.
-MAX_ENTRIES = 200_000
+MAX_ENTRIES = 100_000
 MAX_UNPACKED_SIZE = 16 * 1024 * 1024 * 1024
 
 # more than the central directory of a wheel with `MAX_ENTRIES` files of usual names
@@ -37,12 +36,10 @@ _BROKEN = (
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
-    struct.error,
     EOFError,
     OSError,
     RuntimeError,
     ValueError,
-    TypeError,
     OverflowError,
 )
 
