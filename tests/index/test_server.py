@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from filelock import FileLock
 from tests.index.building import Built, build
 
-from hatch_staged.errors import ConfigurationError
+from hatch_staged.errors import ConfigurationError, StagedError
 from hatch_staged.index import server, tokens
 from hatch_staged.index.database import file_rows
 from hatch_staged.protocol.messages import CONTENT_TYPE
@@ -121,7 +122,7 @@ def data_dir(tmp_path: Path) -> Path:
 
 def test_release_over_real_connections_outlives_the_process(data_dir: Path) -> None:
     built = build(content=os.urandom(3 * 1024 * 1024))
-    with serving(data_dir) as (_, url):
+    with serving(data_dir) as (started, url):
         publisher = Publisher(data_dir, url)
         session = publisher.post(f"{url}upload/", name="foo", version="1.0")
         file = publisher.begin(session, built)
@@ -129,6 +130,7 @@ def test_release_over_real_connections_outlives_the_process(data_dir: Path) -> N
         publisher.post(file["links"]["complete"])
         publisher.post(session["links"]["publish"])
         assert server.stop(data_dir)
+        assert ended(started) == (0, "")
     with serving(data_dir) as (_, url):
         assert httpx2.get(f"{url}files/{built.sha256}/{built.filename}").content == built.data
     if sys.platform != "win32":
@@ -163,6 +165,21 @@ def test_request_in_flight_is_finished_before_the_end(data_dir: Path) -> None:
         assert ended(started) == (0, "")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send it to another")
+def test_request_that_outlives_the_grace_is_cut_off(data_dir: Path) -> None:
+    built = build()
+    with serving(data_dir, grace=1) as (started, url):
+        publisher = Publisher(data_dir, url)
+        file = publisher.begin(publisher.post(f"{url}upload/", name="foo", version="1.0"), built)
+        with publisher.connect(file["mechanism"]["file_url"], len(built.data)):
+            assert httpx2.get(f"{url}-/health").is_success
+            started.terminate()
+            code, said = ended(started)
+    assert code == 0
+    assert "a request was cut off" in said
+    assert "Traceback" not in said
+
+
 def test_it_stops_when_idle(data_dir: Path) -> None:
     with serving(data_dir, idle_timeout=0.5) as (started, _):
         assert ended(started) == (0, "")
@@ -175,6 +192,12 @@ def test_second_server_of_a_folder_is_refused(data_dir: Path) -> None:
         assert code == 1
         assert f"another process serves this data folder on {url}" in said
         assert str(data_dir) in said
+        assert httpx2.get(url).is_success
+
+
+def test_addresses_of_every_interface_are_announced_as_one_that_can_be_reached(data_dir: Path) -> None:
+    with serving(data_dir, host="0.0.0.0") as (_, url):  # noqa: S104 - it is what is tested
+        assert url.startswith("http://127.0.0.1:")
         assert httpx2.get(url).is_success
 
 
@@ -201,6 +224,25 @@ def test_without_a_server_there_is_none_to_stop(data_dir: Path) -> None:
     (data_dir / "serve.json").write_text('{"pid": 1, "url": "http://127.0.0.1:1/"}')
     assert server.running(data_dir) is None
     assert not server.stop(data_dir)
+
+
+def test_folder_that_is_locked_by_something_else(data_dir: Path) -> None:
+    data_dir.mkdir()
+    with FileLock(data_dir / "serve.lock"):
+        assert server.running(data_dir) is None
+        with pytest.raises(ConfigurationError, match="another process serves this data folder\n"):
+            server.serve(data_dir=data_dir, host="127.0.0.1", port=0, announce=pytest.fail)
+
+
+def test_server_that_does_not_stop_is_reported(data_dir: Path) -> None:
+    data_dir.mkdir()
+    with (
+        FileLock(data_dir / "serve.lock"),
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stubborn,
+    ):
+        (data_dir / "serve.json").write_text(f'{{"pid": {stubborn.pid}, "url": "http://127.0.0.1:1/"}}')
+        with pytest.raises(StagedError, match=f"process {stubborn.pid} does not stop"):
+            server.stop(data_dir, patience=0)
 
 
 def test_too_many_bytes_are_refused_while_they_come(data_dir: Path) -> None:

@@ -224,4 +224,4 @@ class ReleaseMachine(RuleBasedStateMachine):
 
 
 TestRelease = ReleaseMachine.TestCase
-TestRelease.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TestRelease.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)

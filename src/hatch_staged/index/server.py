@@ -59,13 +59,14 @@ def serve(
     port: int,
     base_url: str | None = None,
     idle_timeout: float | None = None,
+    grace: int = GRACE,
     announce: Callable[[str], None],
 ) -> None:
     """Serve the index in `data_dir` until SIGINT or SIGTERM, or until nobody asked for `idle_timeout` seconds.
 
     `port` 0 takes a free one.  `base_url` is the URL of the index's root as clients see it, if it is another (behind
-    a proxy).  `announce` gets one line when the server listens.  Raises `ConfigurationError` if another process serves
-    `data_dir`, or if it cannot listen there.
+    a proxy).  Requests in flight at the end may take `grace` more seconds.  `announce` gets one line when the server
+    listens.  Raises `ConfigurationError` if another process serves `data_dir`, or if it cannot listen there.
     """
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _exclusive(data_dir), _listen(host, port) as listener, open_index(data_dir) as index:
@@ -77,7 +78,7 @@ def serve(
             _write_state(data_dir, RunningServer(pid=os.getpid(), url=url))
             announce(f"Serving Upload 2.0 on {redact(Urls(url.rstrip('/')).upload())} (data in {data_dir})")
 
-        server = _Server(activity, listening, idle_timeout)
+        server = _Server(activity, listening, idle_timeout=idle_timeout, grace=grace)
         try:
             server.run(sockets=[listener])
         finally:
@@ -96,17 +97,17 @@ def running(data_dir: Path) -> RunningServer | None:
         return _read_state(data_dir)
 
 
-def stop(data_dir: Path) -> bool:
+def stop(data_dir: Path, *, patience: float = GRACE + 5) -> bool:
     """Stop the server of `data_dir` and wait until it has ended; return False if there was none.
 
-    Raises `StagedError` if it does not end in time.
+    Raises `StagedError` if it does not end within `patience` seconds.
     """
     found = running(data_dir)
     if found is None:
         return False
     os.kill(found.pid, signal.SIGTERM)
     try:
-        with FileLock(data_dir / "serve.lock", timeout=GRACE + _LOCK_PATIENCE):
+        with FileLock(data_dir / "serve.lock", timeout=patience):
             return True
     except Timeout:
         raise StagedError(f"the index of process {found.pid} does not stop", where=str(data_dir)) from None
@@ -115,7 +116,9 @@ def stop(data_dir: Path) -> bool:
 class _Server(uvicorn.Server):
     """uvicorn, which says when it listens, and ends by returning."""
 
-    def __init__(self, app: _Activity, listening: Callable[[], None], idle_timeout: float | None) -> None:
+    def __init__(
+        self, app: _Activity, listening: Callable[[], None], *, idle_timeout: float | None, grace: int
+    ) -> None:
         config = uvicorn.Config(
             app,
             # URLs have session tokens in them: no log of requests.
@@ -123,7 +126,7 @@ class _Server(uvicorn.Server):
             log_config=None,
             server_header=False,
             lifespan="on",
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=grace,
         )
         super().__init__(config)
         self._app = app

@@ -39,10 +39,6 @@ class Urls:
 
     base: str
 
-    def home(self) -> str:
-        """Return where the page for people is."""
-        return self.base + HOME
-
     def upload(self) -> str:
         """Return the Upload 2.0 root endpoint."""
         return self.base + UPLOAD

@@ -84,12 +84,10 @@ def _digest(algorithm: str, digest: str) -> str:
 
 
 def _digest_size(algorithm: str) -> int:
-    """Return the length of a digest in bytes; 0 if the algorithm cannot be used."""
-    if algorithm not in hashlib.algorithms_available:
-        return 0
+    """Return the length of a digest in bytes; 0 if the algorithm cannot be used without additional parameters."""
     try:
         return hashlib.new(algorithm, usedforsecurity=False).digest_size
-    except ValueError:  # OpenSSL lists algorithms that it then does not provide.
+    except (ValueError, TypeError):  # hashlib's answers to an unknown name, and to one that can be none
         return 0
 
 
