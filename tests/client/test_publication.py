@@ -77,7 +77,7 @@ def test_the_step_for_one_artifact(state: FileState | None, listed: dict[str, st
 
     (decision,) = made.decisions
     assert decision.step is step
-    assert decision.present == (None if state is None else f"link of {SDIST}")
+    assert decision.replaces == (f"link of {SDIST}" if step is Step.REPLACE else None)
     assert made.settled == (step is not Step.WAIT)
 
 

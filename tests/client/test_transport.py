@@ -163,6 +163,7 @@ def test_a_download_gives_pieces_as_they_are_and_fails_when_they_end(index: Uplo
     with transport.stream(url, headers={}) as (answer, pieces):
         assert b"".join(pieces) == b"as it is"
         assert answer.body == b""
+    assert index.seen[0].headers["accept-encoding"] == "identity"
     with transport.stream(url, headers={}) as (_, pieces), pytest.raises(UnreachableError):
         b"".join(pieces)
     with transport.stream(url, headers={}) as (answer, _):

@@ -72,8 +72,8 @@ class Decision:
 
     artifact: Artifact
     step: Step
-    #: the URL of the file that the session has under this name, where it has one: what a replacement deletes
-    present: str | None = None
+    #: the URL of the file that is to be deleted first: for `Step.REPLACE` alone
+    replaces: str | None = None
 
 
 @dataclass(frozen=True)
@@ -153,9 +153,9 @@ def _decide(artifact: Artifact, session: Session, listed: ListedFile | None) -> 
     file = session.files.get(artifact.filename)
     if file is None:
         return Decision(artifact, Step.UPLOAD)
-    if file.status is FileState.COMPLETED:
-        return Decision(artifact, _COMPLETED[compare(artifact, listed)], file.link)
-    return Decision(artifact, _BY_STATE[file.status], file.link)
+    completed = file.status is FileState.COMPLETED
+    step = _COMPLETED[compare(artifact, listed)] if completed else _BY_STATE[file.status]
+    return Decision(artifact, step, file.link if step is Step.REPLACE else None)
 
 
 def _by_filename(page: ProjectPage | None) -> Mapping[str, ListedFile]:

@@ -108,9 +108,9 @@ class _Uploads:
             finally:
                 # after a failure, and after Ctrl-C, which arrives here too
                 stop.set()
-                executor.shutdown(wait=True, cancel_futures=True)
         for future in futures:
-            if not future.cancelled() and (error := future.exception()) and not isinstance(error, _StoppedError):
+            error = future.exception()
+            if error is not None and not isinstance(error, _StoppedError):
                 raise error
 
     def _upload(self, decision: Decision, stop: Event) -> None:
@@ -125,8 +125,8 @@ class _Uploads:
             raise _StoppedError
         try:
             self.reporter.started(artifact)
-            if decision.step is Step.REPLACE and decision.present is not None:
-                self.client.delete_file(decision.present)
+            if decision.replaces is not None:
+                self.client.delete_file(decision.replaces)
             file = self.client.create_file(self.session, artifact, self.mechanism)
             try:
                 self.sender(self.client, file, artifact, progress)

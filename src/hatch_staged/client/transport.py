@@ -5,6 +5,7 @@ It knows nothing of PEP 694: an answer of any status is returned as it is, only 
 
 from __future__ import annotations
 
+import logging
 import ssl
 from contextlib import contextmanager
 from enum import Enum
@@ -42,6 +43,10 @@ _CHUNK = 256 * 1024
 
 # The embedded index and the tests of a company's index are on this machine, which no proxy can reach.
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+
+# They log every URL, and session tokens are in URLs; `hatch -vv` would show them.
+for _name in ("httpx2", "httpcore2"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
