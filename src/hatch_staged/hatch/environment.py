@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hatch.env.utils import add_verbosity_flag
 from hatch.env.virtual import VirtualEnvironment
 from packaging.utils import canonicalize_name
 
@@ -169,6 +170,9 @@ class StagedEnvironment(VirtualEnvironment):
         return tuple(self.features) if project == canonicalize_name(self.metadata.name) else ()
 
     def _uninstall_command(self, projects: Iterable[str]) -> list[str]:
-        if self.use_uv:
-            return [self.uv_path, "pip", "uninstall", *projects]
-        return ["python", "-u", "-m", "pip", "uninstall", "--disable-pip-version-check", "--yes", *projects]
+        command = (
+            [self.uv_path, "pip", "uninstall"] if self.use_uv else ["python", "-u", "-m", "pip", "uninstall", "-y"]
+        )
+        # as quiet as Hatch makes an installation
+        add_verbosity_flag(command, self.verbosity, adjustment=-1)
+        return [*command, *projects]

@@ -38,7 +38,8 @@ def from_session(
     """Return the staged release of `project` and `version` that `session` at the index `index` (its root URL) holds.
 
     `page` is the project's page in the stage, its URLs absolute; None where the index has no previews, and then the
-    artifacts are those of `local` (with `path`) that the session has.  Files of other versions are left out.  Raises
+    artifacts are those of `local` (with `path`) that the session has.  Files of other versions are left out, and the
+    version is spelled as the files spell it, so that everybody who asks writes the same.  Raises
     `ProtocolError` if the index says too little of a file or lists none that its session has, and `StagedError` if
     the session has no files.
     """
@@ -57,7 +58,7 @@ def from_session(
             raise StagedError(f"the session of {project} {version} has no files", where=redact(session.links.session))
         return StagedRelease(
             project=project,
-            version=version,
+            version=min(artifacts, key=lambda artifact: artifact.filename).distribution.version,
             requires_python=_requires_python(listed),
             artifacts=tuple(artifacts),
             index=index,
