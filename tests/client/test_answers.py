@@ -129,6 +129,11 @@ def test_nothing_secret_is_shown() -> None:
     assert made.what == "the index refused (400): No ***; at https://i.example/f and ***"
 
 
+def test_a_long_story_is_cut() -> None:
+    assert printable("x" * 500) == "x" * 500
+    assert printable("x" * 501) == "x" * 499 + "…"
+
+
 @given(text=st.text(), secret=st.text(min_size=8))
 def test_what_is_shown_is_one_bearable_line(text: str, secret: str) -> None:
     shown = printable(text + secret + text, {secret})

@@ -157,6 +157,15 @@ def test_links_of_another_origin_are_used_where_the_index_names_them(
     assert "authorization" in other.seen[0].headers
 
 
+def test_a_session_of_another_origin_is_joined_where_the_index_names_it(
+    index: UploadServer, other: UploadServer, client: Client
+) -> None:
+    other.status = "open"
+    index.script("POST", "/2.0/$", reply(409, {}, Location=f"{other.origin}/odd/place/s"))
+
+    assert client.create_session("foo", "1.0").links.session == f"{other.origin}/odd/place/s"
+
+
 @pytest.mark.parametrize("status", [404, 410])
 def test_a_session_that_is_gone(index: UploadServer, client: Client, session: Session, status: int) -> None:
     index.script("GET", "/s$", problem(status, "Gone"))
