@@ -1,0 +1,252 @@
+"""The docs tell the truth: their commands run, and what they list is what there is."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import socket
+import subprocess
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+import tomlkit
+from hatch.cli import hatch
+from tests import console_pages
+
+from hatch_staged import cli, errors
+from hatch_staged.hatch import context, settings
+from hatch_staged.hatch.commands import extend
+from hatch_staged.index.records import Permission
+from hatch_staged.repositories import KNOWN, LOCAL, Repository
+from hatch_staged.stage import stagefile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+REFERENCE = DOCS / "reference"
+#: The ports in the pages, in whose places the commands run on ports that are free.
+LOCAL_PORT, TEAM_PORT = "8694", "8695"
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text_of(path), re.MULTILINE | re.DOTALL)
+
+
+def section(text: str, heading: str) -> str:
+    """Return the section under `heading`, to the next heading of its level or a higher one."""
+    _, _, after = f"\n{text}".partition(f"\n{heading}\n")
+    assert after, f"there is no heading {heading!r}"
+    level = len(heading) - len(heading.lstrip("#"))
+    return re.split(rf"^#{{1,{level}}} ", after, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def code(text: str) -> set[str]:
+    """Return what stands in backquotes, and the first words of it, such as ``--user`` of ``--user NAME``."""
+    spans = set(re.findall(r"`([^`\n]+)`", text))
+    return spans | {span.split()[0] for span in spans}
+
+
+def options(command: click.Command) -> set[str]:
+    given = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+    return {name for option in given for name in (*option.opts, *option.secondary_opts)}
+
+
+def publish_command() -> click.Command:
+    """Return ``hatch publish`` as a user has it; extending it again changes nothing."""
+    extend(hatch)
+    return hatch.commands["publish"]
+
+
+def leaves(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from leaves(command, f"{path}{name} ")
+        else:
+            yield f"{path}{name}", command
+
+
+# The pages that are run
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+@contextmanager
+def person(tmp_path: Path, port: str) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Give a folder to work in and variables; the local index listens on `port`, and is stopped at the end."""
+    home, work = tmp_path / "home", tmp_path / "work"
+    local_index = home / "data" / context.FOLDER / "index"
+    local_index.mkdir(parents=True)
+    (local_index / "port").write_text(port, encoding="ascii")
+    work.mkdir()
+    variables = console_pages.variables(home)
+    try:
+        yield work, variables
+    finally:
+        for folder in (local_index, work / "index"):
+            program = console_pages.program("hatch-staged", variables["PATH"])
+            stop = [program, "serve", "--stop", "--data-dir", str(folder)]
+            subprocess.run(stop, cwd=work, env=variables, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("page", ["tutorial.md", "howto-team-index.md"])
+def test_a_page_runs_as_it_is_written(page: str, tmp_path: Path) -> None:
+    ports = {LOCAL_PORT: free_port(), TEAM_PORT: free_port()}
+    text = re.sub("|".join(ports), lambda written: ports[written[0]], text_of(DOCS / page))
+    steps = console_pages.read(text)
+    typed = [step.text for step in steps if isinstance(step, console_pages.Command)]
+    assert typed == re.findall(r"^\$ (.*)$", text, re.MULTILINE)
+    with person(tmp_path, ports[LOCAL_PORT]) as (work, variables):
+        if page != "tutorial.md":  # which makes the project itself
+            shutil.copytree(ROOT / "example-project", work / "lighthouse", ignore=shutil.ignore_patterns("dist", ".*"))
+        with console_pages.shell(work, variables) as shell:
+            for step in steps:
+                if isinstance(step, console_pages.File):
+                    step.write(work)
+                else:
+                    shell.type(step)
+
+
+# README
+
+
+def test_the_first_two_blocks_of_the_readme_are_its_two_commands() -> None:
+    first, second = re.findall(r"^```.*\n((?s:.*?))^```$", text_of(ROOT / "README.md"), re.MULTILINE)[:2]
+    assert (first, second) == ("python3 tools/demo.py\n", "python3 tools/test.py\n")
+    assert (ROOT / "tools" / "demo.py").is_file()
+    assert (ROOT / "tools" / "test.py").is_file()
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "example-project/README.md"])
+def test_links_to_files_lead_somewhere(name: str) -> None:
+    page = ROOT / name
+    targets = re.findall(r"\]\(([^)#:]+)\)", text_of(page))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+# reference/commands.md
+
+COMMANDS = text_of(REFERENCE / "commands.md")
+LEAVES = dict(leaves(cli.stage))
+ON_THE_STAGE_FILE = {"status", "publish", "cancel", "pull"}
+HELP = {"-h", "--help"}
+
+
+@pytest.mark.parametrize("verb", sorted(LEAVES))
+def test_a_verb_is_documented_with_exactly_its_options(verb: str) -> None:
+    shared = "### Shared options" if verb in ON_THE_STAGE_FILE else "## Verbs of an index"
+    documented = code(section(COMMANDS, f"### {verb}"))
+    common = code(section(COMMANDS, shared).partition("\n### ")[0])
+    written = {span for span in documented | common if span.startswith("-")}
+    assert {span for span in written if " " not in span} - HELP == options(LEAVES[verb]) - HELP
+
+
+def test_no_other_verb_is_documented() -> None:
+    headings = set(re.findall(r"^### (.*)$", COMMANDS, re.MULTILINE))
+    assert headings == LEAVES.keys() | {"Shared options"}
+
+
+def test_the_options_of_publish_are_documented() -> None:
+    documented = code(section(COMMANDS, "## hatch publish --staged"))
+    assert options(publish_command()) - HELP <= documented
+
+
+def test_the_options_before_the_verb_are_documented(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    shown = set(re.findall(r"(?<![\w-])--?[a-z-]+", capsys.readouterr().out.partition("Commands:")[0]))
+    assert shown <= code(section(COMMANDS, "## Options before the verb"))
+
+
+def test_the_permissions_are_documented() -> None:
+    documented = code(section(text_of(DOCS / "howto-team-index.md"), "## Give out tokens"))
+    assert {f"--can {permission.value}" for permission in Permission} <= documented
+
+
+# reference/exit-codes.md
+
+
+def test_every_exit_code_is_documented() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.StagedError)]
+    documented = re.findall(r"^\| (\d) \|", text_of(REFERENCE / "exit-codes.md"), re.MULTILINE)
+    assert documented == [str(number) for number in sorted({0} | {kind.exit_code for kind in kinds})]
+
+
+# reference/configuration.md
+
+CONFIGURATION = text_of(REFERENCE / "configuration.md")
+
+
+def test_every_setting_is_documented() -> None:
+    documented = code(CONFIGURATION)
+    names = [field.name for field in fields(settings.Settings)]
+    names += [field.name for field in fields(Repository) if field.name != "name"]
+    assert {name.replace("_", "-") for name in names} <= documented
+
+
+def test_the_documented_table_is_accepted_with_the_documented_defaults() -> None:
+    table = tomlkit.parse(blocks(REFERENCE / "configuration.md", "toml")[0]).unwrap()
+    read = settings.read(table["tool"]["hatch"]["publish"]["staged"], {})
+    assert read.repos["team"].simple == "https://index.example.com/simple/"
+    defaults = settings.Settings()
+    for name, default in (("repo", defaults.repo), ("stage-file", defaults.stage_file)):
+        assert re.search(rf'^\| `{name}` \|.*\| `"{re.escape(default)}"` \|$', CONFIGURATION, re.MULTILINE)
+    assert re.search(rf"^\| `jobs` \|.*\| `{defaults.jobs}` \|$", CONFIGURATION, re.MULTILINE)
+
+
+def test_every_known_name_is_documented() -> None:
+    assert {LOCAL, *KNOWN} <= code(section(CONFIGURATION, "## Known names"))
+
+
+def test_every_variable_is_documented() -> None:
+    commands = [*LEAVES.values(), publish_command()]
+    ours = {variable for command in commands for p in command.params for variable in [p.envvar] if variable}
+    ours -= {"HATCH_PUBLISHER", "HATCH_PUBLISHER_OPTIONS"}  # Hatch's own
+    assert {*map(str, ours), context.SWITCH, context.STAGE_FILE, "HATCH_DEBUG"} <= code(CONFIGURATION)
+
+
+# reference/stage-file.md
+
+STAGE_FILE = REFERENCE / "stage-file.md"
+
+
+def test_the_example_of_a_stage_file_is_one() -> None:
+    [example] = blocks(STAGE_FILE, "toml")
+    [release] = stagefile.parse(example, STAGE_FILE).releases
+    assert stagefile.dump(stagefile.StageFile((release,))) == example
+
+
+def test_every_key_of_a_stage_file_is_documented() -> None:
+    [example] = blocks(STAGE_FILE, "toml")
+    keys = set(re.findall(r"^([a-z-]+) = |[{,] ?([a-z-]+) = ", example, re.MULTILINE))
+    assert {key for pair in keys for key in pair if key} | {"path", "sha256"} <= code(text_of(STAGE_FILE))
+
+
+def test_the_documented_command_prints_the_digest(tmp_path: Path) -> None:
+    [command] = blocks(STAGE_FILE, "sh")
+    contents = {"lighthouse-1.2.0.tar.gz": b"one", "lighthouse-1.2.0-py3-none-any.whl": b"two"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    [example] = blocks(STAGE_FILE, "toml")
+    for artifact in stagefile.parse(example, STAGE_FILE).releases[0].artifacts:
+        digest = hashlib.sha256(contents[artifact.filename]).hexdigest()
+        example = example.replace(artifact.sha256, digest)
+    run = [console_pages.program("sh"), "-c", command]
+    printed = subprocess.run(run, cwd=tmp_path, check=True, capture_output=True, encoding="utf-8")
+    digest = f"sha256:{printed.stdout.split()[0]}"
+    # which would be refused if it did not fit
+    stagefile.parse(re.sub(r'^digest = ".*"$', f'digest = "{digest}"', example, flags=re.MULTILINE), STAGE_FILE)
