@@ -238,7 +238,8 @@ def test_every_key_of_a_stage_file_is_documented() -> None:
 
 def test_the_documented_command_prints_the_digest(tmp_path: Path) -> None:
     [command] = blocks(STAGE_FILE, "sh")
-    contents = {"lighthouse-1.2.0.tar.gz": b"one", "lighthouse-1.2.0-py3-none-any.whl": b"two"}
+    # the order of the names is not that of the hashes
+    contents = {"lighthouse-1.2.0-py3-none-any.whl": b"one", "lighthouse-1.2.0.tar.gz": b"two"}
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     [example] = blocks(STAGE_FILE, "toml")
