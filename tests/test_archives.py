@@ -20,6 +20,7 @@ from hatch_staged.protocol.distributions import parse_filename
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from hatch_staged.protocol.distributions import Distribution
 
@@ -78,6 +79,17 @@ def test_python_need_not_be_required() -> None:
 def test_only_the_pkg_info_of_the_top_folder_counts(name: str) -> None:
     with pytest.raises(ArchiveError, match="has none"):
         read_metadata(io.BytesIO(sdist([(name, METADATA)])), SDIST)
+
+
+def test_a_directory_that_points_before_the_file(tmp_path: Path) -> None:
+    content = bytearray(wheel())
+    [size, offset] = struct.unpack("<LL", content[-10:-2])
+    content[-10:-2] = struct.pack("<LL", size, offset + 1000)
+    path = tmp_path / "foo.whl"
+    path.write_bytes(content)
+    # Not in memory: a real file answers with an error of the operating system.
+    with path.open("rb") as file, pytest.raises(ArchiveError, match="broken archive"):
+        read_metadata(file, WHEEL)
 
 
 def test_a_pkg_info_that_is_a_folder() -> None:

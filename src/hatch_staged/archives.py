@@ -7,6 +7,7 @@ Sources: the packaging specifications "Binary distribution format", "Source dist
 
 from __future__ import annotations
 
+import errno
 import gzip
 import tarfile
 import zipfile
@@ -71,8 +72,9 @@ def read_metadata(file: IO[bytes], distribution: Distribution) -> CoreMetadata:
     except ArchiveError:
         raise
     except _BROKEN as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk's fault, not the archive's
+        # EINVAL: the archive sends us to a place before the file's beginning.  Anything else is the disk's fault.
+        if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
+            raise
         raise ArchiveError(f"broken archive: {error}") from None
     metadata = _parse(raw)
     if (metadata.project, metadata.version) != (distribution.project, distribution.version):
