@@ -41,7 +41,6 @@ def test_the_default_folder_gives_one_release_sorted_by_file_name(tmp_path: Path
     assert wheel.size == len(content)
     assert wheel.hashes == {
         "sha256": hashlib.sha256(content).hexdigest(),
-        "blake2b": hashlib.blake2b(content).hexdigest(),
     }
     assert wheel.requires_python == ">=3.10"
 

@@ -9,6 +9,9 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from tests.client.conftest import NOON, SECRET
 from tests.client.upload_server import DROP, Reply, UploadServer, problem
 
@@ -272,11 +275,6 @@ def test_certificates_that_cannot_be_used(tmp_path: Path, files: dict[str, str])
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """Write a certificate and its key for 127.0.0.1, signed by itself, into one file."""
-    pytest.importorskip("cryptography", reason="makes the certificate")
-    from cryptography import x509  # noqa: PLC0415 # not on every platform
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 # likewise
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 # likewise
-
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     made = (

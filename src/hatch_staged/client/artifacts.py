@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
-#: "At least one secure algorithm from ``hashlib.algorithms_guaranteed`` MUST always be included"; names are hashlib's.
-ALGORITHMS = ("sha256", "blake2b")
+#: "At least one secure algorithm from ``hashlib.algorithms_guaranteed`` MUST always be included.  This PEP specifically
+#: recommends ``sha256``"; names are hashlib's.
+ALGORITHMS = ("sha256",)
 
 _SUFFIXES = (".whl", ".tar.gz")
 _CHUNK = 1024 * 1024
