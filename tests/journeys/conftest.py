@@ -160,18 +160,31 @@ def teammate(make_person: Callable[[str], Person]) -> Person:
 
 
 @pytest.fixture
-def maintainer_without_startup_file(tmp_path: Path, maintainer: Person) -> Person:
-    """Return the maintainer with a Hatch that no startup file has touched.
+def make_python(tmp_path: Path, shared_variables: dict[str, str]) -> Callable[..., Path]:
+    """Return a function that makes a Python with packages of its own in front of the ones that we run with.
 
-    Python reads `.pth` files in its own folders only; this one gets at everything through a path.
+    Python reads startup files in its own folder only, and ours get there through a path, so it has none of ours.
     """
-    made = tmp_path / "without-startup"
-    venv.create(made, symlinks=os.name != "nt")
-    [python] = [*made.glob("bin/python"), *made.glob("Scripts/python.exe")]
-    [packages] = [*made.glob("lib/python*/site-packages"), *made.glob("Lib/site-packages")]
-    ours = [path for path in sys.path if path.endswith(("site-packages", "src"))]
-    (packages / "ours.pth").write_text("\n".join(ours))
-    return replace(maintainer, hatch_command=[str(python), "-m", "hatch"])
+
+    def make(folder: str, *requirements: str) -> Path:
+        made = tmp_path / folder
+        venv.create(made, symlinks=os.name != "nt", with_pip=bool(requirements))
+        [python] = [*made.glob("bin/python"), *made.glob("Scripts/python.exe")]
+        [packages] = [*made.glob("lib/python*/site-packages"), *made.glob("Lib/site-packages")]
+        if requirements:
+            install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements]
+            subprocess.run(install, env=shared_variables, check=True)
+        ours = [path for path in sys.path if path.endswith(("site-packages", "src"))]
+        (packages / "ours.pth").write_text("\n".join(ours))
+        return python
+
+    return make
+
+
+@pytest.fixture
+def maintainer_without_startup_file(maintainer: Person, make_python: Callable[..., Path]) -> Person:
+    """Return the maintainer with a Hatch that no startup file has touched."""
+    return replace(maintainer, hatch_command=[str(make_python("without-startup")), "-m", "hatch"])
 
 
 @pytest.fixture

@@ -159,12 +159,18 @@ class StagedEnvironment(VirtualEnvironment):
                 # An installer would take the same version for the same bytes.
                 self.platform.check_command(self._uninstall_command(projects))
             requirements = [requirement(one.path, one.project, self._features_of(one.project)) for one in obtained]
-            sources = self.get_source_install_args(self.all_dependencies_complex)
-            self.platform.check_command(self.construct_pip_install_command([*sources, *requirements]))
+            self.platform.check_command(self.construct_pip_install_command([*self._sources, *requirements]))
             self._marker.finish(self._wanted, obtained)
         # Hatch's view of what is installed is from before.
         for name in ("distributions", "missing_dependencies"):
             vars(self).pop(name, None)
+
+    @property
+    def _sources(self) -> list[str]:
+        # Hatch has `sources` since 1.18.
+        if not hasattr(self, "get_source_install_args"):
+            return []
+        return list(self.get_source_install_args(self.all_dependencies_complex))
 
     def _features_of(self, project: str) -> tuple[str, ...]:
         return tuple(self.features) if project == canonicalize_name(self.metadata.name) else ()
