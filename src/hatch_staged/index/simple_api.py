@@ -136,7 +136,8 @@ def _project(
         ListedFile(
             filename=artifact.filename,
             url=url(artifact),
-            hashes=dict(artifact.hashes),
+            # The one that every installer knows; others trip over digests of algorithms that they do not expect.
+            hashes={"sha256": artifact.hashes["sha256"]},
             requires_python=artifact.requires_python,
             size=artifact.size,
             upload_time=artifact.upload_time,
