@@ -6,6 +6,7 @@ The tools live in `.venv/` inside the clone, the environments that Hatch makes o
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 from bootstrap import SCRIPTS, make_environment, require_python, run, tell
@@ -25,7 +26,8 @@ def main() -> None:
         ("The tests, on every Python that is here", ("test", "--all", "--cover")),
     ):
         tell(title)
-        run([str(ENVIRONMENT / SCRIPTS / "hatch"), *arguments], cwd=CLONE, env=variables(), shown=f"hatch {' '.join(arguments)}")
+        command = [str(ENVIRONMENT / SCRIPTS / "hatch"), *arguments]
+        run(command, cwd=CLONE, env=variables(), shown=shlex.join(["hatch", *arguments]))
 
 
 def variables() -> dict[str, str]:
