@@ -114,5 +114,6 @@ class Bars(Lines):
             self._progress.advance(self._all, n_bytes)
 
     def finished(self, artifact: Artifact) -> None:
-        """Fill the file's bar."""
-        self._progress.update(self._tasks[artifact.filename], completed=artifact.size)
+        """Put a line in the place of the file's bar: only what is under way has one."""
+        self._progress.remove_task(self._tasks[artifact.filename])
+        super().finished(artifact)
