@@ -31,9 +31,14 @@ USER = "local"
 
 @dataclass(frozen=True)
 class LocalIndex:
-    """The index whose data lies in `folder`; nothing exists before the first `start`."""
+    """The index whose data lies in `folder`; nothing exists before the first `start`.
+
+    A new one asks for `default_port`, and takes any other if that is not free.  A start may take `patience` seconds.
+    """
 
     folder: Path
+    default_port: int = DEFAULT_PORT
+    patience: float = START_SECONDS
 
     @property
     def url(self) -> str | None:
@@ -65,7 +70,7 @@ class LocalIndex:
 
     def _launch(self) -> str:
         kept = self._kept_port()
-        port = kept if kept is not None else DEFAULT_PORT if _is_free(DEFAULT_PORT) else 0
+        port = kept if kept is not None else self.default_port if _is_free(self.default_port) else 0
         log = self.folder / "serve.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -78,16 +83,18 @@ class LocalIndex:
                 stderr=subprocess.STDOUT,
                 **_detached(),
             )
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self.patience
         while process.poll() is None and time.monotonic() < deadline:
             url = self._running()
             if url is not None:
                 _write_private(self.folder / "port", url.split(":")[2].partition("/")[0])
                 return url
             time.sleep(0.05)
-        last_words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+        process.kill()
+        process.wait()
+        complaint = log.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
         raise StagedError(
-            f"the local index did not start: {' '.join(last_words) or 'it said nothing'}",
+            f"the local index did not start: {complaint or 'it said nothing'}",
             where=str(log),
             hint=f"free the port, or remove {self.folder / 'port'} to let it take another",
         )
@@ -99,10 +106,13 @@ class LocalIndex:
         return None if running is None else f"{running.url}upload/"
 
     def _kept_port(self) -> int | None:
+        kept = self.folder / "port"
         try:
-            return int((self.folder / "port").read_text(encoding="ascii"))
+            return int(kept.read_text(encoding="ascii"))
         except FileNotFoundError:
             return None
+        except ValueError:
+            raise ConfigurationError("there is no number of a port in it", where=str(kept), hint="remove it") from None
 
 
 def require_index() -> None:

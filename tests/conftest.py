@@ -1,0 +1,204 @@
+"""What the tests of the joints share: a real index on a real port, in this process, and somebody who works with it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from threading import Thread
+from typing import TYPE_CHECKING, Protocol
+
+import keyring
+import pytest
+import uvicorn
+from keyring.backends.null import Keyring as NoKeyring
+from tests.index.building import build
+
+from hatch_staged import releases
+from hatch_staged.client import artifacts
+from hatch_staged.connections import Connections, Login
+from hatch_staged.index import tokens
+from hatch_staged.index.app import create_app
+from hatch_staged.index.core import open_index
+from hatch_staged.local import LocalIndex
+from hatch_staged.releases import Desk
+from hatch_staged.repositories import Repository
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from hatch_staged.client.artifacts import Artifact, Release
+    from hatch_staged.client.publication import Plan
+    from hatch_staged.index.core import Index
+    from hatch_staged.stage.model import StagedRelease
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until told to go on."""
+
+    now: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+
+    def __call__(self) -> datetime:
+        """Return the time."""
+        return self.now
+
+    def advance(self, **duration: float) -> None:
+        """Go on for so long."""
+        self.now += timedelta(**duration)
+
+
+@dataclass(frozen=True)
+class TeamIndex:
+    """An index that a company runs, on a port of its own; `secret` may stage and publish."""
+
+    index: Index
+    root: str
+    secret: str
+
+    @property
+    def url(self) -> str:
+        """The root endpoint."""
+        return f"{self.root}upload/"
+
+    @property
+    def repository(self) -> Repository:
+        """It as the project `team` has configured it."""
+        return Repository("team", self.url, f"{self.root}simple/")
+
+
+@contextmanager
+def served(index: Index) -> Iterator[str]:
+    """Serve `index` on a free port; the URL of its root."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(index), log_config=None, access_log=False, lifespan="on"))
+    thread = Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.005)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Return the clock of the index and of whoever works with it."""
+    return Clock()
+
+
+@pytest.fixture
+def team(tmp_path: Path, clock: Clock) -> Iterator[TeamIndex]:
+    """Run an empty index."""
+    with open_index(tmp_path / "team-data", clock=clock) as index, served(index) as root:
+        yield TeamIndex(index, root, tokens.create(index, user="team"))
+
+
+class Silent:
+    """A reporter that says nothing."""
+
+    def planned(self, plan: Plan) -> None:
+        """Take no notice."""
+
+    def started(self, artifact: Artifact) -> None:
+        """Take no notice."""
+
+    def advanced(self, artifact: Artifact, n_bytes: int) -> None:
+        """Take no notice."""
+
+    def finished(self, artifact: Artifact) -> None:
+        """Take no notice."""
+
+    def notice(self, text: str) -> None:
+        """Take no notice."""
+
+
+@dataclass(frozen=True)
+class Maintainer:
+    """Somebody with a project folder, a build folder in it, and a desk at `default_repo`."""
+
+    folder: Path
+    desk: Desk
+
+    def build(self, *filenames: str, content: bytes = b"content") -> tuple[Release, ...]:
+        """Write these distributions into the build folder, in place of all others, and return their releases."""
+        dist = self.folder / "dist"
+        dist.mkdir(exist_ok=True)
+        for old in dist.iterdir():
+            old.unlink()
+        for filename in filenames:
+            (dist / filename).write_bytes(build(filename, content=content).data)
+        return artifacts.find((), root=self.folder, default=dist)
+
+    def stage(self, *filenames: str, content: bytes = b"content") -> list[StagedRelease]:
+        """Build and stage."""
+        found = self.build(*(filenames or ("foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz")), content=content)
+        return list(releases.stage(self.desk, self.desk.repository(), found, jobs=2, reporter=Silent()))
+
+    def asking(self, repo: str) -> Desk:
+        """Return the desk as after ``--repo``."""
+        return replace(self.desk, repo=repo)
+
+    def logged_in(self, auth: str | None) -> Desk:
+        """Return the desk as after ``--auth``, or without it."""
+        return replace(self.desk, connections=replace(self.desk.connections, login=Login(auth=auth)))
+
+
+class MakeDesk(Protocol):
+    """Makes a desk in a home of its own, where nothing but `auth` is known of credentials."""
+
+    def __call__(
+        self, configured: Mapping[str, Repository] | None = None, *, auth: str | None = None, default_repo: str = "team"
+    ) -> Desk:
+        """Make it; `configured` are the indexes of the configuration."""
+
+
+@pytest.fixture
+def no_keyring() -> Iterator[None]:
+    """Keep the keyring of whoever runs the tests out of them."""
+    before = keyring.get_keyring()
+    keyring.set_keyring(NoKeyring())  # type: ignore[no-untyped-call] # it has no annotations
+    yield
+    keyring.set_keyring(before)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_keyring: None) -> Path:
+    """Return an empty home folder, with nothing in the variables that could tell of another."""
+    del no_keyring
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("USERPROFILE", str(folder))
+    for name in ("STAGED", "STAGE_FILE", "DEBUG", "INDEX_REPO", "INDEX_USER", "INDEX_AUTH"):
+        monkeypatch.delenv(f"HATCH_{name}", raising=False)
+    return folder
+
+
+@pytest.fixture
+def make_desk(home: Path, tmp_path: Path, clock: Clock) -> MakeDesk:
+    """Return a function that makes a desk for the folder ``project``."""
+
+    def make(
+        configured: Mapping[str, Repository] | None = None, *, auth: str | None = None, default_repo: str = "team"
+    ) -> Desk:
+        project = tmp_path / "project"
+        project.mkdir(exist_ok=True)
+        local = LocalIndex(home / "index")
+        connections = Connections(configured or {}, local, Login(auth=auth), home / "last-users.json")
+        return Desk(project / ".stage.toml", connections, home / "cache", None, default_repo, clock)
+
+    return make
+
+
+@pytest.fixture
+def maintainer(team: TeamIndex, make_desk: MakeDesk) -> Maintainer:
+    """Return somebody who stages at `team`."""
+    desk = make_desk({"team": team.repository}, auth=team.secret)
+    return Maintainer(desk.stage_file.parent, desk)
