@@ -57,7 +57,7 @@ class Desk:
     def repository_of(self, release: StagedRelease) -> Repository:
         """Return the index that `release` is staged on; raise `ConfigurationError` if the user asked for another."""
         staged_on = self.connections.at(release.index)
-        if self.repo is not None and self.connections.named(self.repo).url != staged_on.url:
+        if self.repo is not None and not self.connections.named(self.repo).is_at(staged_on.url):
             raise ConfigurationError(
                 f"{label(release)} is staged on another index than --repo says",
                 where=redact(release.index),
@@ -161,7 +161,13 @@ def pull(desk: Desk, text: str) -> StagedRelease:
         session = client.find_session(name, str(version))
         if session is None:
             raise StageGoneError(f"nothing is staged as {name} {version}", where=redact(repository.url))
-        page = None if session.links.stage is None else client.project_page(session.links.stage, name)
+        if session.links.stage is None:
+            raise StagedError(
+                f"{name} {version} cannot be pulled: its index has no previews, so it tells no hashes",
+                where=redact(repository.url),
+                hint="copy the stage file of whoever staged it",
+            )
+        page = client.project_page(session.links.stage, name)
         staged = entries.from_session(repository.url, session, page, project=name, version=version)
     _keep(desk, staged)
     return staged

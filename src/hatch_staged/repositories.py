@@ -32,6 +32,10 @@ class Repository:
     client_cert: str | None = None
     client_key: str | None = None
 
+    def is_at(self, url: str) -> bool:
+        """Whether `url` is its root endpoint, with or without the slash at the end."""
+        return self.url.rstrip("/") == url.rstrip("/")
+
 
 #: Names that need no configuration.  Neither of these two speaks Upload 2.0 yet: the client's error says what does.
 KNOWN: Mapping[str, Repository] = {
@@ -77,7 +81,7 @@ def look_up(repo: str, configured: Mapping[str, Repository]) -> Repository:
 def at_url(url: str, configured: Mapping[str, Repository]) -> Repository:
     """Return the repository whose root endpoint is `url`; one that nobody configured has only this URL."""
     for repository in (*configured.values(), *KNOWN.values()):
-        if repository.url.rstrip("/") == url.rstrip("/"):
+        if repository.is_at(url):
             return repository
     return Repository(redact(url), url)
 

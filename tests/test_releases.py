@@ -1,0 +1,196 @@
+"""Stage, publish, cancel and pull, at a real index: what becomes of the stage file, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.client.upload_server import UploadServer
+from tests.conftest import Maintainer
+
+from hatch_staged import releases
+from hatch_staged.errors import ConfigurationError, ConflictError, NotAllowedError, StagedError, StageGoneError
+from hatch_staged.repositories import Repository
+from hatch_staged.stage import stagefile
+from hatch_staged.stage.model import StageFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import Clock, MakeDesk, TeamIndex
+
+
+@pytest.fixture
+def plain() -> Iterator[UploadServer]:
+    """Run an index without previews."""
+    with UploadServer() as server:
+        server.previews = False
+        yield server
+
+
+@pytest.fixture
+def at_plain(plain: UploadServer, make_desk: MakeDesk) -> Maintainer:
+    """Return somebody who stages at `plain`."""
+    desk = make_desk({"plain": Repository("plain", plain.endpoint)}, auth="secret", default_repo="plain")
+    return Maintainer(desk.stage_file.parent, desk)
+
+
+def in_file(who: Maintainer) -> dict[str, str]:
+    """Return project -> status of what the stage file says."""
+    return {release.project: release.status.value for release in stagefile.load(who.desk.stage_file).releases}
+
+
+def test_staging_writes_each_release_into_the_stage_file(maintainer: Maintainer) -> None:
+    maintainer.stage("bar-2.0.tar.gz")
+    staged = maintainer.stage("baz-1.0.tar.gz", "foo-1.0.tar.gz", "foo-1.0-py3-none-any.whl")
+    assert [releases.label(release) for release in staged] == ["baz 1.0", "foo 1.0"]
+    assert in_file(maintainer) == {"bar": "open", "baz": "open", "foo": "open"}
+    assert stagefile.load(maintainer.desk.stage_file).release("foo") == staged[1]
+
+
+def test_a_broken_stage_file_costs_no_upload(maintainer: Maintainer) -> None:
+    maintainer.desk.stage_file.write_text("lock-version = 1")
+    with pytest.raises(ConfigurationError):
+        maintainer.stage()
+    maintainer.desk.stage_file.unlink()
+    with pytest.raises(StageGoneError, match=r"nothing is staged as foo 1\.0"):
+        releases.pull(maintainer.desk, "foo==1.0")
+
+
+def test_publishing_everything(maintainer: Maintainer, team: TeamIndex) -> None:
+    maintainer.stage("bar-2.0.tar.gz", "foo-1.0.tar.gz")
+    ready = releases.ready_to_publish(maintainer.desk)
+    published = releases.publish(maintainer.desk, ready)
+    assert releases.label(next(published)) == "bar 2.0"
+    assert in_file(maintainer) == {"bar": "published", "foo": "open"}
+    assert [releases.label(release) for release in published] == ["foo 1.0"]
+    assert in_file(maintainer) == {"bar": "published", "foo": "published"}
+    with maintainer.desk.connections.anonymous(team.repository) as client:
+        page = client.project_page(f"{team.root}simple/", "foo")
+        assert page is not None
+        assert [file.filename for file in page.files] == ["foo-1.0.tar.gz"]
+    with pytest.raises(StageGoneError, match=r"bar 2\.0 was published already"):
+        releases.ready_to_publish(maintainer.desk)
+
+
+def test_an_error_says_what_is_public_already(maintainer: Maintainer) -> None:
+    maintainer.stage("bar-2.0.tar.gz", "baz-1.0.tar.gz", "foo-1.0.tar.gz")
+    published = releases.publish(maintainer.desk, releases.ready_to_publish(maintainer.desk))
+    next(published)
+    next(published)
+    [foo] = [release for release in releases.in_stage_file(maintainer.desk) if release.project == "foo"]
+    list(releases.cancel(maintainer.desk, [foo]))
+    with pytest.raises(StageGoneError) as caught:
+        next(published)
+    assert caught.value.what == "foo 1.0 was canceled already (public already: bar 2.0, baz 1.0)"
+
+
+def test_the_first_that_fails_has_nothing_to_add(maintainer: Maintainer) -> None:
+    maintainer.stage()
+    ready = releases.ready_to_publish(maintainer.desk)
+    list(releases.cancel(maintainer.desk, ready))
+    with pytest.raises(StageGoneError) as caught:
+        next(releases.publish(maintainer.desk, ready))
+    assert "public already" not in caught.value.what
+
+
+def test_what_ended_elsewhere_is_marked(maintainer: Maintainer) -> None:
+    maintainer.stage()
+    before = maintainer.desk.stage_file.read_bytes()
+    list(releases.cancel(maintainer.desk, releases.in_stage_file(maintainer.desk)))
+    maintainer.desk.stage_file.write_bytes(before)
+    with pytest.raises(StageGoneError):
+        releases.ready_to_publish(maintainer.desk)
+    assert in_file(maintainer) == {"foo": "canceled"}
+    with pytest.raises(StageGoneError):
+        list(releases.cancel(maintainer.desk, releases.in_stage_file(maintainer.desk)))
+
+
+def test_an_expired_session_is_gone(maintainer: Maintainer, clock: Clock) -> None:
+    maintainer.stage()
+    clock.advance(days=30)
+    with pytest.raises(StageGoneError):
+        releases.ready_to_publish(maintainer.desk)
+
+
+def test_nothing_is_published_that_the_stage_file_does_not_name(maintainer: Maintainer) -> None:
+    maintainer.stage("foo-1.0.tar.gz")
+    tested = maintainer.desk.stage_file.read_bytes()
+    maintainer.stage("foo-1.0.tar.gz", "foo-1.0-py3-none-any.whl", content=b"other")
+    maintainer.desk.stage_file.write_bytes(tested)
+    with pytest.raises(ConflictError, match=r"foo-1\.0-py3-none-any\.whl, foo-1\.0\.tar\.gz") as caught:
+        releases.ready_to_publish(maintainer.desk)
+    assert caught.value.hint.startswith("hatch stage pull foo==1.0")
+
+
+def test_nothing_is_published_that_is_not_complete(maintainer: Maintainer) -> None:
+    [staged] = maintainer.stage()
+    with maintainer.desk.connections.open(maintainer.desk.repository()) as client:
+        session = client.session(staged.session)
+        [release] = maintainer.build("foo-1.0-cp314-cp314-any.whl")
+        client.create_file(session, release.artifacts[0], "http-post-bytes")
+    with pytest.raises(ConflictError, match=r"foo 1\.0 is not complete: foo-1\.0-cp314-cp314-any\.whl \(pending\)"):
+        releases.ready_to_publish(maintainer.desk)
+
+
+def test_an_index_without_previews(at_plain: Maintainer, plain: UploadServer) -> None:
+    [staged] = at_plain.stage()
+    assert staged.stage is None
+    assert [artifact.path for artifact in staged.artifacts] == ["dist/foo-1.0-py3-none-any.whl", "dist/foo-1.0.tar.gz"]
+    with pytest.raises(StagedError, match="cannot be pulled: its index has no previews"):
+        releases.pull(at_plain.desk, "foo==1.0")
+
+    plain.add_file("foo-1.0-py2-none-any.whl", b"of somebody else")
+    with pytest.raises(ConflictError, match=r"foo-1\.0-py2-none-any\.whl"):
+        releases.ready_to_publish(at_plain.desk)
+    del plain.files["foo-1.0-py2-none-any.whl"]
+    assert list(releases.publish(at_plain.desk, releases.ready_to_publish(at_plain.desk)))
+    assert in_file(at_plain) == {"foo": "published"}
+
+
+def test_a_stage_file_that_names_nothing(maintainer: Maintainer) -> None:
+    with pytest.raises(ConfigurationError, match="there is no stage file"):
+        releases.in_stage_file(maintainer.desk)
+    stagefile.write(maintainer.desk.stage_file, StageFile())
+    with pytest.raises(ConfigurationError, match="names no release"):
+        releases.in_stage_file(maintainer.desk)
+
+
+def test_pulling_writes_what_staging_wrote(maintainer: Maintainer) -> None:
+    [staged] = maintainer.stage()
+    written = maintainer.desk.stage_file.read_bytes()
+    for text in ("foo==1.0", "Foo ==1.0.0", "FOO==v1"):
+        maintainer.desk.stage_file.unlink()
+        assert releases.pull(maintainer.desk, text) == staged
+        assert maintainer.desk.stage_file.read_bytes() == written
+
+
+@pytest.mark.parametrize("text", ["", "foo", "foo=1", "foo==", "==1", "foo==one", "foo==1==2", "f o o==1", "foo>=1"])
+def test_pulling_something_that_is_no_release(make_desk: MakeDesk, text: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        releases.pull(make_desk(), text)
+    assert "NAME==VERSION" in caught.value.hint
+
+
+def test_the_index_that_is_asked_for(maintainer: Maintainer, team: TeamIndex) -> None:
+    [staged] = maintainer.stage()
+    for repo in ("team", team.url, team.url.rstrip("/")):
+        assert maintainer.asking(repo).repository_of(staged) == team.repository
+    with pytest.raises(ConfigurationError, match="on another index than --repo says") as caught:
+        maintainer.asking("main").repository_of(staged)
+    assert caught.value.where == team.url
+    other = replace(staged, index="https://other.example/upload/")
+    assert maintainer.desk.repository_of(other) == Repository("https://other.example/upload/", other.index)
+
+
+def test_without_credentials_nothing_is_staged(maintainer: Maintainer) -> None:
+    stranger = Maintainer(maintainer.folder, maintainer.logged_in(None))
+    with pytest.raises(NotAllowedError, match="no credentials"):
+        stranger.stage()
+    assert not maintainer.desk.stage_file.exists()
+
+
+def test_the_clock_is_the_real_one_by_default() -> None:
+    assert abs(releases.utc_now() - datetime.now(timezone.utc)) < timedelta(minutes=1)
