@@ -61,7 +61,9 @@ def _check(desk: Desk, release: StagedRelease) -> ReleaseStatus:
         with desk.connections.open(repository) as client:
             return _as_the_session_says(release, client.session(release.session))
     except NotAllowedError:
-        # A holder of the stage file need not be somebody who may upload.
+        # A holder of the stage file need not be somebody who may upload, if there is a stage to look at.
+        if release.stage is None:
+            raise
         with desk.connections.hurried(repository) as client:
             return _as_the_stage_says(release, repository, client, desk.now())
     except StageGoneError as error:
