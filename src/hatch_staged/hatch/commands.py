@@ -46,6 +46,14 @@ def _choosing_publisher(callback: Callable[..., Any] | None) -> Callable[..., An
             if source is ParameterSource.COMMANDLINE and publisher_name != PUBLISHER:
                 raise click.UsageError(f"--staged and --publisher {publisher_name} exclude each other")
             publisher_name = PUBLISHER
-        return callback(*args, publisher_name=publisher_name, **kwargs)
+        if publisher_name != PUBLISHER:
+            return callback(*args, publisher_name=publisher_name, **kwargs)
+
+        from hatch_staged.hatch import context, display  # noqa: PLC0415 - Hatch imports this module at every start
+
+        with display.reporting():
+            # Hatch reads them too, and shows a traceback for a mistake in them.
+            context.read_settings(click.get_current_context().obj)
+            return callback(*args, publisher_name=publisher_name, **kwargs)
 
     return choose

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from hatch.cli.application import Application
+from hatch.config.model import ConfigurationError as HatchConfigurationError
 
 from hatch_staged.connections import Connections, Login
+from hatch_staged.errors import ConfigurationError
 from hatch_staged.hatch import settings
 from hatch_staged.local import LocalIndex
 from hatch_staged.releases import Desk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from hatch_staged.hatch.settings import Settings
 
@@ -55,7 +58,16 @@ def application() -> Application | None:
 
 def read_settings(app: Application) -> Settings:
     """Return our tables of the project's and of Hatch's configuration; raise `ConfigurationError` if they are wrong."""
-    return settings.read(app.project.config.publish.get("staged", {}), app.config.publish.get("staged", {}))
+    with _reading(app):
+        project, user = app.project.config.publish, app.config.publish
+    return settings.read(project.get("staged", {}), user.get("staged", {}))
+
+
+def build_folder(app: Application) -> Path:
+    """Return where the project's builds are; raise `ConfigurationError` if its configuration is wrong."""
+    root = Path(app.project.location)
+    with _reading(app):
+        return root / str(app.project.config.build.directory)
 
 
 def stage_file(root: Path, configured: Settings, option: str | None = None) -> Path:
@@ -94,6 +106,15 @@ def open_desk(app: Application, options: IndexOptions, *, stage_file_option: str
 def local_index_folder(app: Application) -> Path:
     """Return where the local index keeps its data."""
     return Path(app.data_dir) / FOLDER / "index"
+
+
+@contextmanager
+def _reading(app: Application) -> Iterator[None]:
+    try:
+        yield
+    except (TypeError, ValueError, HatchConfigurationError) as error:
+        # what Hatch raises for mistakes in its files, invalid TOML included
+        raise ConfigurationError(f"the configuration is wrong: {error}", where=str(app.project.location)) from error
 
 
 def _prompt(app: Application) -> Callable[[str, str | None], tuple[str, str]]:

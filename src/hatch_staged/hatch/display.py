@@ -14,9 +14,14 @@ import click
 from rich.console import Console
 from rich.filesize import decimal
 
-from hatch_staged.errors import StagedError
+from hatch_staged.errors import ConfigurationError, StagedError
 from hatch_staged.redaction import redact
 from hatch_staged.stage.use import expires_in
+
+if sys.version_info >= (3, 11):
+    from tomllib import TOMLDecodeError
+else:
+    from tomli import TOMLDecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,6 +47,10 @@ def reporting() -> Iterator[None]:
         raise _exit(error) from None
     except OSError as error:
         raise _exit(StagedError(error.strerror or str(error), where=str(error.filename or ""))) from None
+    except TOMLDecodeError as error:
+        # A stage file has errors of its own: this is one of Hatch's files.
+        what = f"Hatch's configuration is no valid TOML: {error}"
+        raise _exit(ConfigurationError(what, hint="mend pyproject.toml, hatch.toml or config.toml")) from None
     except Exception as error:  # noqa: BLE001 - the outermost handler: a user gets a sentence, not a traceback
         unexpected = StagedError(
             f"unexpected {type(error).__name__}: {error}",

@@ -34,8 +34,7 @@ class StagedPublisher(PublisherInterface):
             given = _own_options(options)
             desk = context.open_desk(self.app, _index_options(options))
             configured = context.read_settings(self.app)
-            root = Path(self.root)
-            found = artifacts.find(specs, root=root, default=root / self.app.project.config.build.directory)
+            found = artifacts.find(specs, root=Path(self.root), default=context.build_folder(self.app))
             repository = desk.repository()
             with progress.reporter(stderr_of(self.app), quiet=self.app.quiet) as reporter:
                 staged = list(

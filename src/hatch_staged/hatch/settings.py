@@ -43,7 +43,8 @@ def read(project: Mapping[str, object], user: Mapping[str, object]) -> Settings:
     )
     for table in (theirs, ours):
         table.refuse_secrets()
-        # Hatch itself reads `disable`.
+        # Hatch itself reads it, and shows a traceback for a mistake in it.
+        table.flag("disable")
         table.refuse_unknown({"repo", "stage-file", "jobs", "repos", "disable", *_SECRETS})
     if mistakes:
         raise ConfigurationError("; ".join(mistakes))
@@ -78,6 +79,10 @@ class _Table:
             self.mistake(key, "must be a whole number of at least 1")
             return None
         return value
+
+    def flag(self, key: str) -> None:
+        if not isinstance(self._values.get(key, False), bool):
+            self.mistake(key, "must be true or false")
 
     def url(self, key: str) -> str | None:
         value = self.text(key)
