@@ -29,9 +29,9 @@ class StagedEnvironmentCollector(EnvironmentCollectorInterface):
 
         The others are told their own type outright: they would inherit ours from a listed template.
         """
-        if not context.stage_file_in_use(self.root):
-            return
         with reporting():
+            if not context.stage_file_in_use(self.root):
+                return
             envs = self._envs(config)
             types = {name: _type_of(name, config) for name in config}
             for name, kind in types.items():
@@ -53,12 +53,12 @@ class StagedEnvironmentCollector(EnvironmentCollectorInterface):
 
 
 def _type_of(name: str, config: Mapping[str, Mapping[str, Any]]) -> str:
-    # As Hatch inherits: from the template, which is `default` unless said otherwise.  A circle or an unknown template
-    # is Hatch's to report.
+    # As Hatch inherits: from the template, which is `default` unless said otherwise, and a detached one from nobody.
+    # A circle or an unknown template is Hatch's to report.
     followed: set[str] = set()
     while name in config and name not in followed:
         followed.add(name)
         if "type" in config[name]:
             return str(config[name]["type"])
-        name = config[name].get("template", "default")
+        name = name if config[name].get("detached") else config[name].get("template", "default")
     return PLAIN_TYPE
