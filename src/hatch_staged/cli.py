@@ -5,6 +5,7 @@ Hatch imports this module at every start, so what a verb needs beyond click is i
 
 from __future__ import annotations
 
+import sys
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +87,7 @@ def publish(desk: Desk, *, yes: bool) -> None:
     ready = releases.ready_to_publish(desk)
     _confirm("Publish", [releases.label(release) for release in ready], yes=yes)
     for release in releases.publish(desk, ready):
-        click.echo(f"{releases.label(release)} is public")
+        _say(f"{releases.label(release)} is public")
 
 
 @stage.command()
@@ -99,7 +100,7 @@ def cancel(desk: Desk, *, yes: bool) -> None:
     named = releases.in_stage_file(desk)
     _confirm("Discard", [releases.label(release) for release in named], yes=yes)
     for release in releases.cancel(desk, named):
-        click.echo(f"{releases.label(release)} is canceled")
+        _say(f"{releases.label(release)} is canceled")
 
 
 @stage.command()
@@ -110,7 +111,7 @@ def pull(desk: Desk, *, release: str) -> None:
     from hatch_staged import releases  # noqa: PLC0415 - see above
 
     pulled = releases.pull(desk, release)
-    click.echo(f"{releases.label(pulled)}: {len(pulled.artifacts)} files, in {desk.stage_file}")
+    _say(f"{releases.label(pulled)}: {len(pulled.artifacts)} files, in {desk.stage_file}")
 
 
 stage.add_command(serve)
@@ -134,8 +135,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help=stage.help,
     )
     root = click.version_option(__version__, prog_name="hatch-staged")(root)
-    with reporting():
-        root(arguments, windows_expand_args=False)
+    try:
+        with reporting():
+            root(arguments, prog_name=root.name, windows_expand_args=False)
+    except click.exceptions.Exit as end:
+        # of `reporting`: click has no part in what fails before it calls a verb
+        sys.exit(end.exit_code)
+
+
+def _say(line: str) -> None:
+    if not click.get_current_context().obj.quiet:
+        click.echo(line)
 
 
 def _confirm(verb: str, labels: Sequence[str], *, yes: bool) -> None:

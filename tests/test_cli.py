@@ -1,0 +1,185 @@
+"""The verbs, as ``hatch stage`` and as ``hatch-staged``: their options, their words, their exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.hatch.conftest import checkout, hatch, run
+
+import hatch_staged
+from hatch_staged import cli, releases
+from hatch_staged.stage import stagefile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Maintainer, TeamIndex
+    from tests.hatch.conftest import Checkout, Run
+
+__all__ = ["checkout", "hatch", "run"]
+
+
+@pytest.fixture
+def login(team: TeamIndex, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Log in to `team` by a variable; `home` forgets all others first."""
+    del home
+    monkeypatch.setenv("HATCH_INDEX_AUTH", team.secret)
+
+
+def main(*arguments: str) -> int:
+    """Run ``hatch-staged`` and return its exit code."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    code = ended.value.code
+    assert isinstance(code, int)
+    return code
+
+
+def in_file(folder: Path) -> list[str]:
+    """Return the statuses in the stage file."""
+    return [release.status.value for release in stagefile.load(folder / ".stage.toml").releases]
+
+
+@pytest.mark.usefixtures("login")
+def test_status(run: Run, maintainer: Maintainer, capsys: pytest.CaptureFixture[str]) -> None:
+    maintainer.stage("foo-1.0.tar.gz")
+    shown = run("stage", "status")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("foo 1.0 on http://127.0.0.1:")
+    assert main("status") == 0
+    assert capsys.readouterr().out == shown.stdout
+    [release] = json.loads(run("stage", "status", "--json").stdout)["releases"]
+    assert release["status"] == "open"
+
+    list(releases.cancel(maintainer.desk, releases.in_stage_file(maintainer.desk)))
+    gone = run("stage", "status")
+    assert (gone.exit_code, gone.stderr) == (3, "foo 1.0 is canceled\n")
+    assert "canceled" in gone.stdout
+    assert main("status", "--json") == 3
+    assert json.loads(capsys.readouterr().out)["releases"][0]["status"] == "canceled"
+
+
+@pytest.mark.usefixtures("login")
+@pytest.mark.parametrize(
+    ("verb", "question", "state"),
+    [("publish", "Publish foo 1.0?", "public"), ("cancel", "Discard foo 1.0?", "canceled")],
+)
+def test_what_cannot_be_undone_is_asked(run: Run, maintainer: Maintainer, verb: str, question: str, state: str) -> None:
+    maintainer.stage("foo-1.0.tar.gz")
+    refused = run("stage", verb, answer="n\n")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert question in refused.stderr
+    assert "nothing was done" in refused.stderr
+    unasked = run("stage", verb)
+    assert unasked.exit_code == 2
+    assert "--yes" in unasked.stderr
+    assert in_file(maintainer.folder) == ["open"]
+    agreed = run("stage", verb, answer="y\n")
+    assert (agreed.exit_code, agreed.stdout) == (0, f"foo 1.0 is {state}\n")
+    assert in_file(maintainer.folder) == [state.replace("public", "published")]
+
+
+@pytest.mark.usefixtures("login")
+def test_pull_and_publish_without_words(run: Run, maintainer: Maintainer, team: TeamIndex) -> None:
+    maintainer.stage("foo-1.0.tar.gz")
+    stage_file = maintainer.desk.stage_file
+    stage_file.unlink()
+    pulled = run("stage", "pull", "foo==1.0", "-r", team.url)
+    assert (pulled.exit_code, pulled.stdout) == (0, f"foo 1.0: 1 files, in {stage_file}\n")
+    quiet = run("stage", "publish", "-yq")
+    assert (quiet.exit_code, quiet.output) == (0, "")
+    assert in_file(maintainer.folder) == ["published"]
+    assert run("stage", "pull", "foo").exit_code == 2
+    assert run("stage", "pull").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("stage", "status", "-v", "-q", "--no-color"),
+        ("-vv", "--no-color", "stage", "status", "-qq"),
+        ("stage", "publish", "--yes", "--verbose", "--no-prompt"),
+        ("stage", "cancel", "--quiet", "-y", "-u", "me"),
+        ("stage", "pull", "foo==1", "--stage-file", "nothing/x.toml", "-r", "nothing"),
+    ],
+)
+def test_every_verb_takes_the_shared_options(run: Run, arguments: tuple[str, ...]) -> None:
+    ended = run(*arguments)
+    assert ended.exit_code == 2
+    assert ended.stderr.startswith(("there is no stage file\n", "unknown repository 'nothing'\n"))
+
+
+def test_a_stage_file_is_named_from_here(run: Run, checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside = checkout.folder / "src"
+    inside.mkdir()
+    monkeypatch.chdir(inside)
+    for arguments, expected in (
+        ((), checkout.folder / ".stage.toml"),
+        (("--stage-file", "x.toml"), inside / "x.toml"),
+        (("--stage-file", str(checkout.folder / "x.toml")), checkout.folder / "x.toml"),
+    ):
+        assert f"at: {expected}\n" in run("stage", "status", *arguments).stderr
+
+
+def test_the_command_by_itself(checkout: Checkout, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("--version") == 0
+    assert capsys.readouterr().out == f"hatch-staged, version {hatch_staged.__version__}\n"
+    assert main() == 0
+    alone = capsys.readouterr().err
+    assert alone.startswith("Usage: hatch-staged [OPTIONS]")
+    assert main("--help") == 0
+    assert set(cli.stage.commands) <= set(capsys.readouterr().out.split())
+    assert main("nothing") == 2
+    assert main("status") == 2
+    assert checkout.config_file.is_file()
+
+
+@pytest.mark.parametrize("broken", ["pyproject.toml", "config.toml"])
+def test_a_broken_file_is_told_in_a_sentence(
+    checkout: Checkout, capsys: pytest.CaptureFixture[str], broken: str
+) -> None:
+    path = checkout.config_file if broken == "config.toml" else checkout.folder / broken
+    path.write_text("[")
+    assert main("status") == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) <= 3
+    assert "configuration" in lines[0]
+
+
+def test_a_failure_before_any_verb_has_no_traceback(
+    checkout: Checkout, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout.config_file.write_text("mode = 1")
+    assert main("status") == 1
+    assert "Traceback" not in capsys.readouterr().err
+    monkeypatch.setenv("HATCH_DEBUG", "1")
+    assert main("status") == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals on Windows")
+def test_ctrl_c_ends_without_a_traceback(maintainer: Maintainer, checkout: Checkout, home: Path) -> None:
+    maintainer.stage("foo-1.0.tar.gz")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        stage_file = maintainer.desk.stage_file
+        index = stagefile.load(stage_file).releases[0].index
+        stage_file.write_text(stage_file.read_text().replace(index, f"http://127.0.0.1:{port}/upload/"))
+        command = [sys.executable, "-m", "hatch_staged", "status", "--auth", "x"]
+        variables = {**os.environ, "HATCH_DATA_DIR": str(home)}
+        with subprocess.Popen(
+            command, cwd=checkout.folder, env=variables, stderr=subprocess.PIPE, text=True
+        ) as process:
+            connection, _ = silent.accept()
+            with connection:
+                assert connection.recv(10)
+                process.send_signal(signal.SIGINT)
+                _, err = process.communicate(timeout=30)
+    assert (process.returncode, err.strip()) == (1, "Aborted!")
