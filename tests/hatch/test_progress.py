@@ -1,0 +1,93 @@
+"""Progress: bars on a terminal, lines elsewhere, nothing when quiet."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+from rich.console import Console
+
+from hatch_staged.client.artifacts import Artifact, Release
+from hatch_staged.client.publication import Decision, Plan, Step
+from hatch_staged.hatch import progress
+from hatch_staged.hatch.progress import Bars, Lines
+from hatch_staged.protocol.distributions import parse_filename
+
+
+def artifact(filename: str) -> Artifact:
+    return Artifact(Path(filename), parse_filename(filename), 2000, {"sha256": "a" * 64}, None)
+
+
+SDIST, WHEEL = artifact("foo-1.0.tar.gz"), artifact("foo-1.0-py3-none-any.whl")
+RELEASE = Release(canonicalize_name("foo"), Version("1.0"), (SDIST, WHEEL))
+
+
+def plan(*steps: Step) -> Plan:
+    decisions = tuple(Decision(each, step) for each, step in zip(RELEASE.artifacts, steps, strict=True))
+    return Plan(RELEASE, decisions, foreign=("foo-1.0-py2-none-any.whl",))
+
+
+def console(*, terminal: bool) -> tuple[Console, io.StringIO]:
+    written = io.StringIO()
+    return Console(file=written, force_terminal=terminal, width=200, color_system=None, legacy_windows=False), written
+
+
+@pytest.mark.parametrize(
+    ("terminal", "quiet", "kind"),
+    [(True, False, Bars), (True, True, Lines), (False, False, Lines), (False, True, Lines)],
+)
+def test_what_suits_a_console(terminal: bool, quiet: bool, kind: type) -> None:  # noqa: FBT001 - a table
+    assert type(progress.reporter(console(terminal=terminal)[0], quiet=quiet)) is kind
+
+
+def play(reporter: Lines) -> None:
+    """Report a release: one file is there, one is uploaded."""
+    with reporter:
+        reporter.planned(plan(Step.KEEP, Step.UPLOAD))
+        reporter.started(WHEEL)
+        reporter.advanced(WHEEL, 1500)
+        reporter.advanced(WHEEL, 500)
+        reporter.finished(WHEEL)
+        reporter.notice("[bold]the index says[/] so")
+
+
+def test_lines() -> None:
+    where, written = console(terminal=False)
+    play(progress.reporter(where, quiet=False))
+    assert written.getvalue().splitlines() == [
+        "foo-1.0.tar.gz: already there, the same bytes",
+        "foo-1.0-py2-none-any.whl: in the session, not among the artifacts; left alone",
+        "foo-1.0-py3-none-any.whl: uploading 2.0 kB",
+        "foo-1.0-py3-none-any.whl: uploaded",
+        "[bold]the index says[/] so",
+    ]
+
+
+def test_nothing_when_quiet() -> None:
+    where, written = console(terminal=False)
+    play(progress.reporter(where, quiet=True))
+    assert written.getvalue() == ""
+
+
+def test_bars() -> None:
+    where, written = console(terminal=True)
+    play(progress.reporter(where, quiet=False))
+    shown = written.getvalue()
+    assert "foo-1.0.tar.gz: already there, the same bytes" in shown
+    assert "[bold]the index says[/] so" in shown
+    # a bar for the file and one for all
+    for label in ("foo 1.0 ", "foo-1.0-py3-none-any.whl "):
+        assert "2.0/2.0 kB" in shown.rpartition(label)[2]
+
+
+def test_a_bar_without_one_for_all() -> None:
+    where, written = console(terminal=True)
+    with Bars(where) as reporter:
+        reporter.planned(plan(Step.KEEP, Step.KEEP))
+        # by an upload that nobody planned
+        reporter.started(WHEEL)
+        reporter.advanced(WHEEL, 2000)
+    assert "foo 1.0 " not in written.getvalue()

@@ -1,0 +1,115 @@
+"""A stage file in use: what is said of a release, and the artifact that an interpreter gets."""
+
+from __future__ import annotations
+
+import io
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+import pytest
+from packaging.tags import Tag
+from packaging.version import Version
+
+from hatch_staged.errors import StageGoneError, UnreachableError
+from hatch_staged.protocol.simple import ListedFile, Meta, ProjectPage
+from hatch_staged.protocol.states import SessionState
+from hatch_staged.stage import use
+from hatch_staged.stage.cache import Cache
+from hatch_staged.stage.liveness import Alive, Published
+from hatch_staged.stage.selection import Interpreter
+from hatch_staged.stage.use import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.stage.conftest import MakeRelease
+
+    from hatch_staged.stage.model import StagedRelease
+
+NOW = datetime(2026, 11, 22, 7, tzinfo=timezone.utc)
+PYTHON = Interpreter("python", Version("3.12.0"), {"python_version": "3.12"}, (Tag("py3", "none", "any"),))
+
+
+def page_of(release: StagedRelease) -> ProjectPage:
+    """Return the page that lists `release`."""
+    listed = tuple(
+        ListedFile(filename=a.filename, url=f"https://files.test/{a.filename}", hashes=dict(a.hashes), size=a.size)
+        for a in release.artifacts
+    )
+    return ProjectPage(meta=Meta(api_version="1.1"), name=release.project, files=listed)
+
+
+def test_a_line_for_each_standing(make_release: MakeRelease) -> None:
+    release = make_release()
+    assert Standing(release, Alive()).describe(NOW) == "foo 1.2.0 from the stage (open, expires in 7 days)"
+    away = Standing(release, None).describe(NOW)
+    assert away == "foo 1.2.0 from the stage (its index cannot be reached; expires in 7 days)"
+    assert Standing(release, Published({})).describe(NOW) == "foo 1.2.0 as published (the bytes that were staged)"
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (timedelta(days=2, hours=23), "expires in 2 days"),
+        (timedelta(days=1), "expires in 1 day"),
+        (timedelta(hours=23, minutes=59), "expires in 23 hours"),
+        (timedelta(hours=1), "expires in 1 hour"),
+        (timedelta(minutes=59), "expires in 59 minutes"),
+        (timedelta(seconds=60), "expires in 1 minute"),
+        (timedelta(seconds=59), "expires in less than a minute"),
+        (timedelta(), "expired"),
+        (timedelta(days=-1), "expired"),
+    ],
+)
+def test_the_time_that_is_left(left: timedelta, words: str) -> None:
+    assert use.expires_in(NOW + left, NOW) == words
+
+
+def test_looking(make_release: MakeRelease) -> None:
+    release = make_release()
+    asked = []
+
+    def there(simple: str, project: str, /) -> ProjectPage:
+        asked.append((simple, project))
+        return page_of(release)
+
+    def away(simple: str, project: str, /) -> ProjectPage:
+        raise UnreachableError(f"{simple} {project}")
+
+    def nothing(_simple: str, _project: str, /) -> None:
+        return None
+
+    assert use.look(release, read_page=there, simple=None, now=NOW) == Standing(release, Alive())
+    assert asked == [(release.stage, "foo")]
+    assert use.look(release, read_page=away, simple=None, now=NOW) == Standing(release, None)
+    with pytest.raises(StageGoneError):
+        use.look(release, read_page=nothing, simple=None, now=NOW)
+    published = replace(release, status=SessionState.PUBLISHED)
+    standing = use.look(published, read_page=there, simple="https://index.test/simple/", now=NOW)
+    assert standing.fate == Published({"foo-1.2.0.tar.gz": "https://files.test/foo-1.2.0.tar.gz"})
+
+
+def test_what_is_obtained_and_from_where(make_release: MakeRelease, tmp_path: Path) -> None:
+    release = make_release("foo-1.2.0-py3-none-any.whl", "foo-1.2.0.tar.gz")
+    fetched = []
+
+    @contextmanager
+    def fetch(url: str) -> Iterator[Iterator[bytes]]:
+        fetched.append(url)
+        yield iter(io.BytesIO(b"content"))
+
+    url = "https://files.test/foo-1.2.0-py3-none-any.whl"
+    for fate, expected in (
+        (Alive(), release.artifacts[0].url),
+        (None, release.artifacts[0].url),
+        (Published({"foo-1.2.0-py3-none-any.whl": url}), url),
+    ):
+        cache = Cache(tmp_path / str(len(fetched)), fetch)
+        obtained = use.obtain(Standing(release, fate), PYTHON, cache)
+        assert (obtained.project, obtained.artifact) == ("foo", release.artifacts[0])
+        assert obtained.path.read_bytes() == b"content"
+        assert obtained.signature == cache.verify(obtained.artifact)
+        assert fetched[-1] == expected

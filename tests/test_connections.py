@@ -1,0 +1,114 @@
+"""From a name to a client that is logged in, and who is remembered."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hatch_staged.connections import Login
+from hatch_staged.errors import ConfigurationError, NotAllowedError
+from hatch_staged.index import server
+from hatch_staged.repositories import KNOWN, LOCAL
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import MakeDesk, TeamIndex
+
+    from hatch_staged.connections import Connections
+
+
+@pytest.fixture
+def connections(make_desk: MakeDesk, team: TeamIndex) -> Connections:
+    """Return the connections of somebody without credentials."""
+    return make_desk({"team": team.repository}).connections
+
+
+def with_login(connections: Connections, **fields: Any) -> Connections:
+    """Return the same after options."""
+    return replace(connections, login=Login(**fields))
+
+
+def test_an_index_by_name_and_by_url(connections: Connections, team: TeamIndex) -> None:
+    assert connections.named("team") == team.repository
+    assert connections.named("test") == KNOWN["test"]
+    assert connections.at(team.url) == team.repository
+
+
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+def test_the_local_index_is_started_and_its_token_used(make_desk: MakeDesk, home: Path) -> None:
+    connections = make_desk().connections
+    connections = replace(connections, local=replace(connections.local, default_port=0))
+    try:
+        local = connections.named(LOCAL)
+        assert (local.name, local.url) == (LOCAL, connections.local.url)
+        assert connections.at(local.url) == local
+        with connections.open(local) as client:
+            assert client.find_session("foo", "1.0") is None
+        with pytest.raises(NotAllowedError), with_login(connections, auth="hst_wrong").open(local) as client:
+            client.find_session("foo", "1.0")
+        # everybody is `local` there
+        assert not (home / "last-users.json").exists()
+    finally:
+        server.stop(connections.local.folder)
+
+
+def test_who_got_in_is_remembered(connections: Connections, team: TeamIndex, home: Path) -> None:
+    with (
+        pytest.raises(NotAllowedError),
+        with_login(connections, user="me", auth="wrong").open(team.repository) as client,
+    ):
+        client.find_session("foo", "1.0")
+    assert not (home / "last-users.json").exists()
+    with with_login(connections, auth=team.secret).open(team.repository) as client:
+        client.find_session("foo", "1.0")
+    assert json.loads((home / "last-users.json").read_text()) == {team.url: "__token__"}
+
+
+def test_credentials_from_the_home_folder(connections: Connections, team: TeamIndex, home: Path) -> None:
+    (home / ".pypirc").write_text(f"[team]\nrepository = {team.url}\npassword = {team.secret}\n")
+    with connections.open(team.repository) as client:
+        assert client.find_session("foo", "1.0") is None
+    # somebody else's, if the configuration names a user
+    with pytest.raises(NotAllowedError), connections.open(replace(team.repository, user="me")):
+        pass
+
+
+def test_whoever_is_asked(connections: Connections, team: TeamIndex) -> None:
+    asked = []
+
+    def prompt(url: str, user: str | None) -> tuple[str, str]:
+        asked.append((url, user))
+        return "__token__", team.secret
+
+    login = Login(user="me", prompt=prompt)
+    with replace(connections, login=login).open(team.repository) as client:
+        assert client.find_session("foo", "1.0") is None
+    assert asked == [(team.url, "me")]
+    assert team.secret not in repr(Login(auth=team.secret))
+
+
+def test_clients_without_credentials(connections: Connections, team: TeamIndex) -> None:
+    for client in (connections.hurried(team.repository), connections.anonymous(team.repository)):
+        with client:
+            assert client.project_page(f"{team.root}simple/", "foo") is None
+            with pytest.raises(NotAllowedError):
+                client.create_session("foo", "1.0")
+
+
+@pytest.mark.parametrize("field", ["ca_cert", "client_cert", "client_key"])
+def test_files_for_tls(connections: Connections, team: TeamIndex, home: Path, field: str) -> None:
+    with pytest.raises(ConfigurationError, match="there is no such file") as caught:
+        connections.anonymous(replace(team.repository, **{field: "~/nothing.pem"}))
+    assert caught.value.where == "~/nothing.pem"
+    # the option comes first
+    (home / "option.pem").write_text("no certificate")
+    with pytest.raises((ConfigurationError, ssl.SSLError)) as caught_later:
+        with_login(connections, **{field: "~/option.pem"}).anonymous(
+            replace(team.repository, **{field: "~/nothing.pem"})
+        )
+    assert "no such file" not in str(caught_later.value)
