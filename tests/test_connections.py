@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import pytest
 from hatch_staged.connections import Login
 from hatch_staged.errors import ConfigurationError, NotAllowedError
 from hatch_staged.index import server
-from hatch_staged.repositories import KNOWN, LOCAL
+from hatch_staged.repositories import LOCAL, Repository
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,8 +36,9 @@ def with_login(connections: Connections, **fields: Any) -> Connections:
 
 def test_an_index_by_name_and_by_url(connections: Connections, team: TeamIndex) -> None:
     assert connections.named("team") == team.repository
-    assert connections.named("test") == KNOWN["test"]
     assert connections.at(team.url) == team.repository
+    unknown = "https://other.example/upload/"
+    assert connections.at(unknown) == Repository(unknown, unknown)
 
 
 @pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
@@ -49,12 +51,24 @@ def test_the_local_index_is_started_and_its_token_used(make_desk: MakeDesk, home
         assert connections.at(local.url) == local
         with connections.open(local) as client:
             assert client.find_session("foo", "1.0") is None
-        with pytest.raises(NotAllowedError), with_login(connections, auth="hst_wrong").open(local) as client:
-            client.find_session("foo", "1.0")
+        with with_login(connections, auth="meant-for-another-index").open(local) as client:
+            assert client.find_session("foo", "1.0") is None
         # everybody is `local` there
         assert not (home / "last-users.json").exists()
     finally:
         server.stop(connections.local.folder)
+
+
+def test_an_index_on_the_port_that_the_local_one_keeps_is_not_the_local_one(make_desk: MakeDesk) -> None:
+    connections = make_desk().connections
+    connections.local.folder.mkdir(parents=True)
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        port = somebody.getsockname()[1]
+        (connections.local.folder / "port").write_text(str(port))
+        url = f"http://127.0.0.1:{port}/upload/"
+        assert connections.local.url == url
+        assert connections.at(url) == Repository(url, url)
+    assert connections.local.has(url)
 
 
 def test_who_got_in_is_remembered(connections: Connections, team: TeamIndex, home: Path) -> None:

@@ -179,7 +179,7 @@ def test_the_index_that_is_asked_for(maintainer: Maintainer, team: TeamIndex) ->
     for repo in ("team", team.url, team.url.rstrip("/")):
         assert maintainer.asking(repo).repository_of(staged) == team.repository
     with pytest.raises(ConfigurationError, match="on another index than --repo says") as caught:
-        maintainer.asking("main").repository_of(staged)
+        maintainer.asking("https://other.example/upload/").repository_of(staged)
     assert caught.value.where == team.url
     other = replace(staged, index="https://other.example/upload/")
     assert maintainer.desk.repository_of(other) == Repository("https://other.example/upload/", other.index)

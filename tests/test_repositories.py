@@ -31,11 +31,17 @@ def test_what_is_wrong_with_a_url(url: str, mistake: str | None) -> None:
     assert "s3cret" not in (found or "")
 
 
-def test_names_come_from_the_configuration_then_from_us() -> None:
+def test_a_name_from_the_configuration_and_a_url() -> None:
     assert repositories.look_up("team", {"team": TEAM}) is TEAM
-    assert repositories.look_up("main", {"team": TEAM}) is KNOWN["main"]
     url = "https://other.example/upload/"
     assert repositories.look_up(url, {"team": TEAM}) == Repository(url, url)
+
+
+@pytest.mark.parametrize(("name", "host"), [("main", "PyPI"), ("test", "TestPyPI")])
+def test_a_public_index_is_refused_before_anything_is_sent(name: str, host: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"\({host}\) does not speak Upload 2.0") as caught:
+        repositories.look_up(name, {})
+    assert "'local'" in caught.value.hint
 
 
 def test_an_unknown_name_says_what_there_is() -> None:
@@ -55,7 +61,8 @@ def test_the_repository_at_a_url() -> None:
     assert repositories.at_url("https://index.example/upload", {"team": TEAM}) is TEAM
     assert repositories.at_url("https://upload.pypi.org/2.0/", {}) is KNOWN["main"]
     unknown = "https://other.example/upload/"
-    assert repositories.at_url(unknown, {"team": TEAM}) == Repository(unknown, unknown)
+    assert repositories.at_url(unknown, {"team": TEAM}) is None
+    assert repositories.nameless(unknown) == Repository(unknown, unknown)
 
 
 def test_the_local_index_publishes_beside_its_endpoint() -> None:

@@ -10,6 +10,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from hatch_staged.errors import ConfigurationError, StagedError
 from hatch_staged.index_cli import serve, token
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     Function = Callable[..., Any]
 
+_PATH = click.Path()
 _YES = click.option("--yes", "-y", is_flag=True, help="Do not ask")
 
 
@@ -29,19 +31,24 @@ def stage() -> None:
     """Look at, publish or cancel what the stage file names; run an index of your own."""
 
 
+def _index_option(*names: str, variable: str, **attributes: Any) -> Callable[[Function], Function]:
+    """Return an option that Hatch's own `publish` has, too, with the same variable."""
+    return click.option(*names, envvar=f"HATCH_INDEX_{variable}", show_envvar=True, **attributes)
+
+
 def _with_desk(function: Function) -> Function:
     """Give a verb a `Desk` in place of the options that all verbs on a stage file share."""
     options = (
-        click.option("--stage-file", help="The stage file [default: .stage.toml in the project]"),
-        click.option("--repo", "-r", envvar="HATCH_INDEX_REPO", help="The index: a configured name or a URL"),
-        click.option("--user", "-u", envvar="HATCH_INDEX_USER", help="The user to authenticate as"),
-        click.option("--auth", "-a", envvar="HATCH_INDEX_AUTH", help="The password or token"),
-        click.option("--ca-cert", envvar="HATCH_INDEX_CA_CERT", help="The path of a CA bundle"),
-        click.option("--client-cert", envvar="HATCH_INDEX_CLIENT_CERT", help="The path of a client certificate"),
-        click.option("--client-key", envvar="HATCH_INDEX_CLIENT_KEY", help="The path of its private key"),
+        click.option("--stage-file", type=_PATH, help="The stage file [default: .stage.toml in the project]"),
+        _index_option("--repo", "-r", variable="REPO", help="The index: a configured name or a URL"),
+        _index_option("--user", "-u", variable="USER", help="The user to authenticate as"),
+        _index_option("--auth", "-a", variable="AUTH", help="The password or token"),
+        _index_option("--ca-cert", variable="CA_CERT", type=_PATH, help="A CA bundle"),
+        _index_option("--client-cert", variable="CLIENT_CERT", type=_PATH, help="A client certificate"),
+        _index_option("--client-key", variable="CLIENT_KEY", type=_PATH, help="Its private key"),
         click.option("--no-prompt", "-n", is_flag=True, help="Never ask for credentials"),
-        click.option("--verbose", "-v", count=True, help="Say more"),
-        click.option("--quiet", "-q", count=True, help="Say less"),
+        click.option("--verbose", "-v", count=True, help="Increase verbosity"),
+        click.option("--quiet", "-q", count=True, help="Decrease verbosity"),
         click.option("--no-color", is_flag=True, help="Print without colors"),
     )
 
@@ -53,8 +60,10 @@ def _with_desk(function: Function) -> Function:
 
         set_output(context, given.pop("verbose") - given.pop("quiet"), plain=given.pop("no_color"))
         stage_file = given.pop("stage_file")
+        insists = context.get_parameter_source("repo") is ParameterSource.COMMANDLINE
+        asked = IndexOptions.taken_from(given)
         with reporting():
-            function(open_desk(context.obj, IndexOptions.taken_from(given), stage_file_option=stage_file), **given)
+            function(open_desk(context.obj, asked, stage_file_option=stage_file, insists=insists), **given)
 
     command: Function = run
     for option in reversed(options):

@@ -58,9 +58,10 @@ class Connections:
 
     def at(self, url: str) -> Repository:
         """Return the index whose root endpoint is `url`; the local one is started if need be."""
-        if url == self.local.url:
+        found = repositories.at_url(url, self.configured)
+        if found is None and self.local.has(url):
             return repositories.local(self.local.start())
-        return repositories.at_url(url, self.configured)
+        return found or repositories.nameless(url)
 
     @contextmanager
     def open(self, repository: Repository) -> Iterator[Client]:
@@ -85,7 +86,8 @@ class Connections:
         return LastUsers(self.memory)
 
     def _credentials(self, repository: Repository) -> Credentials:
-        if repository.name == LOCAL and self.login.auth is None:
+        if repository.name == LOCAL:
+            # Its own token, whatever the options say: HATCH_INDEX_AUTH may be there for another index.
             return Credentials(TOKEN_USER, self.local.token())
         sources = Sources(
             environ=os.environ,

@@ -46,6 +46,11 @@ class LocalIndex:
         port = self._kept_port()
         return None if port is None else f"http://{HOST}:{port}/upload/"
 
+    def has(self, url: str) -> bool:
+        """Whether `url` is its root endpoint: nobody else listens on the port that it keeps."""
+        kept = self._kept_port()
+        return kept is not None and url == self.url and (self._running() is not None or _is_free(kept))
+
     def start(self) -> str:
         """Start the index unless it runs, and return its root endpoint.
 

@@ -37,11 +37,13 @@ class Repository:
         return self.url.rstrip("/") == url.rstrip("/")
 
 
-#: Names that need no configuration.  Neither of these two speaks Upload 2.0 yet: the client's error says what does.
+#: Names that need no configuration.  Neither of these two speaks Upload 2.0 yet, so `look_up` refuses them.
 KNOWN: Mapping[str, Repository] = {
     "main": Repository("main", "https://upload.pypi.org/2.0/", "https://pypi.org/simple/"),
     "test": Repository("test", "https://test.pypi.org/2.0/", "https://test.pypi.org/simple/"),
 }
+
+_HOSTS = {"main": "PyPI", "test": "TestPyPI"}
 
 
 def url_mistake(url: str) -> str | None:
@@ -66,7 +68,10 @@ def look_up(repo: str, configured: Mapping[str, Repository]) -> Repository:
     if repo in configured:
         return configured[repo]
     if repo in KNOWN:
-        return KNOWN[repo]
+        raise ConfigurationError(
+            f"{repo!r} ({_HOSTS[repo]}) does not speak Upload 2.0 (PEP 694) yet, so nothing can be staged there",
+            hint=f"repo = {LOCAL!r} stages on this machine; plain `hatch publish` publishes there at once",
+        )
     if "://" not in repo:
         names = ", ".join(sorted({LOCAL, *KNOWN, *configured}))
         raise ConfigurationError(
@@ -75,14 +80,16 @@ def look_up(repo: str, configured: Mapping[str, Repository]) -> Repository:
         )
     if mistake := url_mistake(repo):
         raise ConfigurationError(f"the repository's URL {mistake}", where=redact(repo))
-    return Repository(redact(repo), repo)
+    return nameless(repo)
 
 
-def at_url(url: str, configured: Mapping[str, Repository]) -> Repository:
-    """Return the repository whose root endpoint is `url`; one that nobody configured has only this URL."""
-    for repository in (*configured.values(), *KNOWN.values()):
-        if repository.is_at(url):
-            return repository
+def at_url(url: str, configured: Mapping[str, Repository]) -> Repository | None:
+    """Return the configured or known repository whose root endpoint is `url`, if there is one."""
+    return next((each for each in (*configured.values(), *KNOWN.values()) if each.is_at(url)), None)
+
+
+def nameless(url: str) -> Repository:
+    """Return the repository of which nothing but its root endpoint `url` is known."""
     return Repository(redact(url), url)
 
 

@@ -94,7 +94,9 @@ def test_a_desk(checkout: Checkout, home: Path, make_app: Callable[[], Applicati
     checkout.configure(f'[tool.hatch.publish.staged]\nrepo = "team"\nrepos.team.url = "{url}"')
     options = IndexOptions(repo="main", user="me", auth="s", ca_cert="a", client_cert="c", client_key="k")
     desk = context.open_desk(make_app(), options)
-    assert (desk.repo, desk.default_repo, desk.cache) == ("main", "team", home / "cache" / "staged")
+    assert (desk.repo, desk.default_repo, desk.cache) == (None, "main", home / "cache" / "staged")
+    insisting = context.open_desk(make_app(), options, insists=True)
+    assert (insisting.repo, context.open_desk(make_app(), IndexOptions()).default_repo) == ("main", "team")
     connections = desk.connections
     assert connections.configured == {"team": Repository("team", url)}
     assert connections.local.folder == home / "data" / "staged" / "index" == context.local_index_folder(make_app())

@@ -85,8 +85,14 @@ def stage_file_in_use(root: Path) -> bool:
     return stage_file(root, read_settings(app) if app is not None else settings.Settings()).is_file()
 
 
-def open_desk(app: Application, options: IndexOptions, *, stage_file_option: str | None = None) -> Desk:
-    """Return what the verbs work with; raise `ConfigurationError` for wrong settings."""
+def open_desk(
+    app: Application, options: IndexOptions, *, stage_file_option: str | None = None, insists: bool = False
+) -> Desk:
+    """Return what the verbs work with; raise `ConfigurationError` for wrong settings.
+
+    The user `insists` on the index in `options` who named it on the command line: a stage file of another one is
+    refused then.  A variable may be there for Hatch's own publisher.
+    """
     configured = read_settings(app)
     ours = Path(app.data_dir) / FOLDER
     login = Login(
@@ -100,7 +106,13 @@ def open_desk(app: Application, options: IndexOptions, *, stage_file_option: str
     connections = Connections(configured.repos, LocalIndex(ours / "index"), login, ours / "last-users.json")
     path = stage_file(Path(app.project.location), configured, stage_file_option)
     cache = Path(app.cache_dir) / FOLDER
-    return Desk(path, connections, cache, repo=options.repo, default_repo=configured.repo)
+    return Desk(
+        path,
+        connections,
+        cache,
+        repo=options.repo if insists else None,
+        default_repo=options.repo or configured.repo,
+    )
 
 
 def local_index_folder(app: Application) -> Path:
