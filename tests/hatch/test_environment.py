@@ -1,0 +1,160 @@
+"""The environment type `staged`, as far as it decides without installing; the journeys install."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import pytest
+
+from hatch_staged import releases
+from hatch_staged.hatch.environment import StagedEnvironment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hatch.cli.application import Application
+    from tests.conftest import Maintainer
+    from tests.hatch.conftest import Checkout
+
+PROJECT = """
+    dependencies = ["of-project"]
+    optional-dependencies.shiny = ["of-feature"]
+"""
+ENVIRONMENT = """
+    [build-system]
+    requires = ["hatchling"]
+    build-backend = "hatchling.build"
+
+    [dependency-groups]
+    checks = ["of-group"]
+
+    [tool.hatch.env.collectors.staged]
+    [tool.hatch.envs.default]
+    installer = "pip"
+    dependencies = ["of-environment"]
+"""
+
+
+@pytest.fixture
+def environment(checkout: Checkout, make_app: Callable[[], Application]) -> Callable[[str], StagedEnvironment]:
+    """Return a function of further lines in the default environment's table; the environment as a new run sees it."""
+
+    def make(options: str = "") -> StagedEnvironment:
+        checkout.configure(ENVIRONMENT + options, project=PROJECT)
+        made = make_app().project.get_environment("default")
+        assert isinstance(made, StagedEnvironment)
+        return made
+
+    return make
+
+
+def names(dependencies: Any) -> set[str]:
+    """Return the names of projects."""
+    return {dependency.name for dependency in dependencies}
+
+
+def test_the_folder_of_the_checkouts_environment_is_left_alone(
+    environment: Callable[..., StagedEnvironment], maintainer: Maintainer, checkout: Checkout
+) -> None:
+    maintainer.stage()
+    configured = environment('path = ".venv"')
+    assert str(configured.virtual_env_path) == str(checkout.folder / ".venv-staged")
+    assert "staged" in Path(environment().virtual_env_path).parts
+
+
+def test_the_checkout_adds_what_the_release_does_not_bring(
+    environment: Callable[..., StagedEnvironment], maintainer: Maintainer
+) -> None:
+    maintainer.stage()
+    options = 'features = ["shiny"]\ndependency-groups = ["checks"]'
+    made = environment(options)
+    assert names(made.all_dependencies_complex) == {"of-environment", "of-group"}
+    assert names(made.local_dependencies_complex) == set()
+    # Hatch's own view of them is as before
+    assert list(made.features) == ["shiny"]
+    assert made.skip_install is False
+    assert names(environment().all_dependencies_complex) == {"of-environment"}
+
+
+def test_a_checkout_that_is_not_staged_is_installed_as_ever(
+    environment: Callable[..., StagedEnvironment], maintainer: Maintainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    maintainer.stage("bar-2.0.tar.gz")
+    made = environment('features = ["shiny"]')
+    assert names(made.local_dependencies_complex) == {"foo"}
+    assert {"foo", "of-environment", "of-feature", "of-project"} <= names(made.all_dependencies_complex)
+    with made.app_status_project_installation():
+        pass
+    assert "default: bar 2.0 from the stage" in capsys.readouterr().err
+
+
+def test_a_member_of_a_workspace_that_is_staged_is_not_taken_from_its_checkout(
+    environment: Callable[..., StagedEnvironment], maintainer: Maintainer, checkout: Checkout
+) -> None:
+    maintainer.stage("bar-2.0.tar.gz")
+    for name in ("bar", "baz"):
+        folder = checkout.folder / "packages" / name
+        folder.mkdir(parents=True)
+        (folder / "pyproject.toml").write_text(f'[project]\nname = "{name}"\nversion = "1.0"\n')
+    made = environment('workspace.members = ["packages/*"]')
+    assert names(made.local_dependencies_complex) == {"foo", "baz"}
+
+
+def test_the_hash_follows_the_stage_and_the_features(
+    environment: Callable[..., StagedEnvironment], maintainer: Maintainer
+) -> None:
+    maintainer.stage()
+    first = environment().dependency_hash()
+    assert environment().dependency_hash() == first
+    assert environment('features = ["shiny"]').dependency_hash() != first
+    maintainer.stage(content=b"other")
+    assert environment().dependency_hash() != first
+
+
+def test_what_is_tested_is_said_once(
+    environment: Callable[..., StagedEnvironment], maintainer: Maintainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    maintainer.stage()
+    made = environment()
+    with made.app_status_creation():
+        made.dependency_hash()
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("default: foo 1.0 from the stage (open, expires in ")
+    assert sum("from the stage" in line for line in said) == 1
+
+
+def test_nothing_is_looked_at_where_nothing_is_installed(
+    environment: Callable[..., StagedEnvironment], checkout: Checkout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # not even whether the stage file is valid
+    (checkout.folder / ".stage.toml").write_text("nothing")
+    made = environment("skip-install = true")
+    with made.app_status_creation():
+        made.dependency_hash()
+    assert names(made.all_dependencies_complex) == {"of-environment"}
+    assert "from the stage" not in capsys.readouterr().err
+
+
+def test_what_is_gone_ends_the_run(
+    environment: Callable[..., StagedEnvironment], maintainer: Maintainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    maintainer.stage()
+    list(releases.cancel(maintainer.desk, releases.in_stage_file(maintainer.desk)))
+    with pytest.raises(click.exceptions.Exit) as ended, environment().app_status_creation():
+        pytest.fail("nothing may be created")
+    assert ended.value.exit_code == 3
+    assert "canceled" in capsys.readouterr().err
+
+
+def test_wrong_settings_end_the_run(
+    environment: Callable[..., StagedEnvironment], checkout: Checkout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (checkout.folder / ".stage.toml").touch()
+    made = environment()
+    (checkout.folder / ".stage.toml").unlink()
+    with pytest.raises(click.exceptions.Exit) as ended:
+        made.dependency_hash()
+    assert ended.value.exit_code == 2
+    assert "there is no stage file" in capsys.readouterr().err

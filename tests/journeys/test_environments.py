@@ -1,0 +1,72 @@
+"""Environments in which not the checkout itself, or not it alone, is staged."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.journeys.conftest import Person
+
+SHOW = ("python", "-c", "import house, lantern; print(house.ORIGIN, lantern.ORIGIN, house.__file__)")
+
+
+def depend(project: Path, requirement: str, options: str) -> None:
+    """Let the project depend on `requirement`, also as the feature `lit`, and give its environment these options."""
+    path = project / "pyproject.toml"
+    text = path.read_text()
+    text = text.replace("requires-python", f"{requirement}\nrequires-python")
+    path.write_text(text.replace("[tool.hatch.envs.default]\n", f"[tool.hatch.envs.default]\n{options}\n"))
+
+
+@pytest.fixture
+def stage_file(maintainer: Person, make_project: Callable[..., Path]) -> Path:
+    """Return the stage file of a library, `lantern`."""
+    library = make_project("library", origin="release")
+    assert maintainer.hatch("build", cwd=library).code == 0
+    staged = maintainer.hatch("publish", "--staged", cwd=library)
+    assert staged.code == 0, staged.err
+    return library / ".stage.toml"
+
+
+@pytest.mark.parametrize(("installer", "dev_mode"), [("pip", "true"), ("uv", "false")])
+def test_a_checkout_is_tested_with_a_staged_library(
+    teammate: Person, stage_file: Path, make_project: Callable[..., Path], installer: str, dev_mode: str
+) -> None:
+    house = make_project("house", name="house", origin="checkout", installer=installer)
+    depend(house, 'dependencies = ["lantern"]', f"dev-mode = {dev_mode}")
+    shutil.copy(stage_file, house)
+    for _ in range(2):
+        ran = teammate.hatch("run", *SHOW, cwd=house)
+        assert ran.code == 0, ran.err
+        ours, theirs, place = ran.out.split()
+        assert (ours, theirs) == ("checkout", "release")
+        assert ("site-packages" in place) is (dev_mode == "false")
+
+
+def test_two_releases_that_need_each_other(
+    maintainer: Person, teammate: Person, stage_file: Path, make_project: Callable[..., Path]
+) -> None:
+    feature = 'optional-dependencies.lit = ["lantern"]'
+    ours = make_project("ours", name="house", origin="release", installer="uv")
+    theirs = make_project("theirs", name="house", origin="checkout", installer="uv")
+    for project in (ours, theirs):
+        depend(project, feature, 'features = ["lit"]\ndev-mode = false')
+    assert maintainer.hatch("build", cwd=ours, HATCH_STAGED="off").code == 0
+    shutil.copy(stage_file, ours)
+    staged = maintainer.hatch("publish", "--staged", cwd=ours)
+    assert staged.code == 0, staged.err
+
+    shutil.copy(ours / ".stage.toml", theirs)
+    ran = teammate.hatch("run", *SHOW, cwd=theirs)
+    assert ran.code == 0, ran.err
+    assert ran.out.split()[:2] == ["release", "release"]
+    assert [line.partition(" from ")[0] for line in ran.err.splitlines()[:2]] == [
+        "default: house 1.0",
+        "default: lantern 1.0",
+    ]
