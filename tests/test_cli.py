@@ -67,6 +67,19 @@ def test_status(run: Run, maintainer: Maintainer, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.usefixtures("login")
+def test_only_who_names_an_index_on_the_command_line_insists_on_it(
+    run: Run, maintainer: Maintainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maintainer.stage("foo-1.0.tar.gz")
+    other = "http://127.0.0.1:9/upload/"
+    monkeypatch.setenv("HATCH_INDEX_REPO", other)
+    assert run("stage", "status").exit_code == 0
+    refused = run("stage", "status", "--repo", other)
+    assert refused.exit_code == 2
+    assert "on another index than --repo says" in refused.stderr
+
+
+@pytest.mark.usefixtures("login")
 @pytest.mark.parametrize(
     ("verb", "question", "state"),
     [("publish", "Publish foo 1.0?", "public"), ("cancel", "Discard foo 1.0?", "canceled")],

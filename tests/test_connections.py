@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.client.upload_server import UploadServer, problem
 
 from hatch_staged.connections import Login
-from hatch_staged.errors import ConfigurationError, NotAllowedError
+from hatch_staged.errors import ConfigurationError, NotAllowedError, UnreachableError
 from hatch_staged.index import server
 from hatch_staged.repositories import LOCAL, Repository
 
@@ -100,7 +101,7 @@ def test_whoever_is_asked(connections: Connections, team: TeamIndex) -> None:
         return "__token__", team.secret
 
     login = Login(user="me", prompt=prompt)
-    with replace(connections, login=login).open(team.repository) as client:
+    with replace(connections, login=login).open(replace(team.repository, user="configured")) as client:
         assert client.find_session("foo", "1.0") is None
     assert asked == [(team.url, "me")]
     assert team.secret not in repr(Login(auth=team.secret))
@@ -112,6 +113,15 @@ def test_clients_without_credentials(connections: Connections, team: TeamIndex) 
             assert client.project_page(f"{team.root}simple/", "foo") is None
             with pytest.raises(NotAllowedError):
                 client.create_session("foo", "1.0")
+
+
+def test_who_is_in_a_hurry_asks_once(connections: Connections) -> None:
+    with UploadServer() as busy:
+        busy.script("GET", "/simple/", problem(503, "later"), problem(503, "later"))
+        repository = Repository("busy", busy.endpoint)
+        with connections.hurried(repository) as client, pytest.raises(UnreachableError):
+            client.project_page(f"{busy.origin}/simple/", "foo")
+        assert len(busy.asked("GET")) == 1
 
 
 @pytest.mark.parametrize("field", ["ca_cert", "client_cert", "client_key"])

@@ -94,6 +94,7 @@ def test_a_kept_port_that_somebody_else_has_taken(folder: Path) -> None:
         with pytest.raises(StagedError) as caught:
             LocalIndex(folder).start()
     assert f"the local index did not start: cannot listen on 127.0.0.1 port {port}" in caught.value.what
+    assert "try:" not in caught.value.what
     assert caught.value.where == str(folder / "serve.log")
     assert str(folder / "port") in caught.value.hint
 

@@ -43,6 +43,13 @@ def test_extending_twice_changes_nothing(hatch: click.Group) -> None:
     assert [option.name for option in options].count("staged") == 1
 
 
+def test_a_group_of_hatchs_own_stays(hatch: click.Group) -> None:
+    theirs = click.Group("stage")
+    hatch.add_command(theirs)
+    extend(hatch)
+    assert hatch.commands["stage"] is theirs
+
+
 def test_the_option_is_the_first_in_the_help(run: Run) -> None:
     shown = run("publish", "--help").output
     options = [line.split()[0] for line in shown.partition("Options:")[2].splitlines() if line.startswith("  -")]

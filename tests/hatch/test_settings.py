@@ -46,7 +46,7 @@ def test_everything_can_be_said() -> None:
 
 
 def test_the_project_comes_before_the_user() -> None:
-    project = {"repo": "a", "repos": {"a": {"url": URL}, "b": {"url": URL}}}
+    project = {"repo": "a", "jobs": 1, "repos": {"a": {"url": URL}, "b": {"url": URL}}}
     user = {
         "repo": "c",
         "jobs": 2,
@@ -54,7 +54,7 @@ def test_the_project_comes_before_the_user() -> None:
         "repos": {"b": {"url": "https://x/"}, "c": {"url": "https://y/"}},
     }
     read = settings.read(project, user)
-    assert (read.repo, read.jobs, read.stage_file) == ("a", 2, "s")
+    assert (read.repo, read.jobs, read.stage_file) == ("a", 1, "s")
     assert {name: repository.url for name, repository in read.repos.items()} == {"a": URL, "b": URL, "c": "https://y/"}
 
 
