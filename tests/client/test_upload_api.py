@@ -95,6 +95,19 @@ def test_a_session_that_is_not_there_is_not_left_behind(index: UploadServer, cli
     assert index.status == "canceled"
 
 
+def test_an_index_that_calls_a_session_with_files_created_does_not_lose_them(
+    index: UploadServer, client: Client
+) -> None:
+    index.add_file("foo-1.0.tar.gz")
+    index.script("POST", "/2.0/$", reply(201, index.session()))
+
+    found = client.find_session("foo", "1.0")
+
+    assert found is not None
+    assert list(found.files) == ["foo-1.0.tar.gz"]
+    assert index.status == "open"
+
+
 def test_looking_for_a_session_is_not_repeated_blindly(index: UploadServer, client: Client) -> None:
     index.script("POST", "/2.0/$", DROP)
 

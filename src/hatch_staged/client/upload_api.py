@@ -82,11 +82,11 @@ class Client:
         """Return the live publishing session of `project` and `version`, or None if there is none.
 
         PEP 694 has no call that lists sessions: only an attempt to create one tells, and if that succeeds, there was
-        none, so the new one is canceled at once.
+        none, so the new one is canceled at once.  One that has files is not new, whatever the index calls it.
         """
         # not again after a lost answer: the session found then would be the one that the lost request made
         session, created = self._create_or_join(project, version, Repeat.UNHEEDED)
-        if created:
+        if created and not session.files:
             self.cancel(session)
             return None
         return session
