@@ -399,6 +399,13 @@ def test_a_page_that_is_none(index: UploadServer, client: Client, answer: Reply,
         client.project_page(f"{index.origin}/simple", "foo")
 
 
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_page_that_is_not_there(index: UploadServer, client: Client, status: int) -> None:
+    index.script("GET", "/simple/foo/$", problem(status, "Gone"))
+
+    assert client.project_page(f"{index.origin}/simple", "foo") is None
+
+
 def test_urls_that_the_index_makes_up(index: UploadServer, client: Client, tmp_path: Path) -> None:
     index.status = "open"
     body = index.session()

@@ -37,8 +37,9 @@ _JSON_PAGES = (simple.CONTENT_TYPE, "application/json")
 
 _CREATED = 201
 _ACCEPTED = 202
-_NOT_FOUND = 404
 _CONFLICT = 409
+#: "not there", and "not there any more"
+_NOT_THERE = frozenset({404, 410})
 
 
 class Client:
@@ -211,16 +212,16 @@ class Client:
 
         One that is not there any more is deleted.
         """
-        self._ask("DELETE", url, Asked.FILE, repeat=Repeat.ALWAYS, also_expected={_NOT_FOUND, 410})
+        self._ask("DELETE", url, Asked.FILE, repeat=Repeat.ALWAYS, also_expected=_NOT_THERE)
 
     def project_page(self, url: str, project: str) -> simple.ProjectPage | None:
-        """Return the page of `project` in the simple repository at `url`, or None if it has none.
+        """Return the page of `project` in the simple repository at `url`, or None if it has none (any more).
 
         The URLs of its files are absolute.  Raises `ProtocolError` for a page that is not the JSON of PEP 691.
         """
         page_url = f"{url.rstrip('/')}/{canonicalize_name(project)}/"
         answer = self._transport.fetch(page_url, headers={"Accept": simple.CONTENT_TYPE})
-        if answer.status == _NOT_FOUND:
+        if answer.status in _NOT_THERE:
             return None
         if not answer.successful:
             raise refusal(answer, Asked.SIMPLE, self._secrets)

@@ -21,7 +21,7 @@ class ReadPage(Protocol):
     """Reads a project's page of a simple index."""
 
     def __call__(self, simple: str, project: str, /) -> ProjectPage | None:
-        """Return the page, its URLs absolute; None if the index has none (404).
+        """Return the page, its URLs absolute; None if the index has none (404, or 410 for a stage that has ended).
 
         Raises `UnreachableError` if the index cannot be asked.
         """
