@@ -406,6 +406,21 @@ def test_a_page_that_is_not_there(index: UploadServer, client: Client, status: i
     assert client.project_page(f"{index.origin}/simple", "foo") is None
 
 
+def listing(**file: object) -> Reply:
+    """Return a page with one file."""
+    named = {"filename": "foo-1.0.tar.gz", "url": "foo-1.0.tar.gz", "hashes": {}, **file}
+    return reply(200, {"meta": {"api-version": "1.1"}, "name": "foo", "files": [named]}, SIMPLE_JSON)
+
+
+def test_a_file_of_a_page_whose_url_is_none(index: UploadServer, client: Client) -> None:
+    index.script("GET", "/simple/foo/$", listing(url="http://[s3cret"))
+
+    with pytest.raises(ProtocolError, match=r"not the URL of foo-1\.0\.tar\.gz") as caught:
+        client.project_page(f"{index.origin}/simple", "foo")
+
+    assert "s3cret" not in str(caught.value)
+
+
 def test_urls_that_the_index_makes_up(index: UploadServer, client: Client, tmp_path: Path) -> None:
     index.status = "open"
     body = index.session()

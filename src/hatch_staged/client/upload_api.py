@@ -231,8 +231,7 @@ class Client:
                 f"the page is not JSON of the simple API 1.x: {answer.media_type}, version {page.meta.api_version}",
                 where=redact(page_url),
             )
-        files = [msgspec.structs.replace(file, url=urljoin(answer.url, file.url)) for file in page.files]
-        return msgspec.structs.replace(page, files=tuple(files))
+        return msgspec.structs.replace(page, files=tuple(_absolute(file, answer.url) for file in page.files))
 
     @contextmanager
     def download(self, url: str) -> Iterator[Iterator[bytes]]:
@@ -284,6 +283,13 @@ class Client:
         self._transport.trust(file.links.file_upload_session)
         self._transport.trust(file.links.complete)
         return file
+
+
+def _absolute(file: simple.ListedFile, base: str) -> simple.ListedFile:
+    try:
+        return msgspec.structs.replace(file, url=urljoin(base, file.url))
+    except ValueError:
+        raise ProtocolError(f"this is not the URL of {file.filename}", where=redact(file.url)) from None
 
 
 def _action() -> messages.Action:
