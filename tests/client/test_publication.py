@@ -62,7 +62,7 @@ def page(hashes: dict[str, dict[str, str]], *, size: int | None = None) -> Proje
         (FileState.ERROR, SAME, Step.REPLACE),
         (FileState.CANCELED, None, Step.UPLOAD),
         (FileState.COMPLETED, SAME, Step.KEEP),
-        (FileState.COMPLETED, {"sha256": "AA", "md5": "other"}, Step.KEEP),
+        (FileState.COMPLETED, {"sha256": "aa", "md5": "other"}, Step.KEEP),
         (FileState.COMPLETED, {"sha256": "aa", "blake2b": "other"}, Step.REPLACE),
         (FileState.COMPLETED, {"sha256": "other"}, Step.REPLACE),
         (FileState.COMPLETED, {"md5": "unknown here"}, Step.REPLACE),

@@ -421,6 +421,15 @@ def test_a_file_of_a_page_whose_url_is_none(index: UploadServer, client: Client)
     assert "s3cret" not in str(caught.value)
 
 
+def test_hashes_of_a_page_are_in_lower_case(index: UploadServer, client: Client) -> None:
+    index.script("GET", "/simple/foo/$", listing(hashes={"SHA256": "AB", "md5": "cd"}))
+
+    page = client.project_page(f"{index.origin}/simple", "foo")
+
+    assert page is not None
+    assert page.files[0].hashes == {"sha256": "ab", "md5": "cd"}
+
+
 def test_urls_that_the_index_makes_up(index: UploadServer, client: Client, tmp_path: Path) -> None:
     index.status = "open"
     body = index.session()

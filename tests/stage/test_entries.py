@@ -56,7 +56,7 @@ def entry(session: Session, files: Iterable[ListedFile] | None, local: Iterable[
 
 def test_what_the_index_says(make_artifact: MakeArtifact) -> None:
     time = datetime(2026, 11, 22, tzinfo=timezone.utc)
-    wheel = listed(WHEEL, upload_time=time, hashes={"SHA256": SHA.upper(), "md5": "00" * 16}, requires_python=">=3.10")
+    wheel = listed(WHEEL, upload_time=time, hashes={"sha256": SHA, "md5": "00" * 16}, requires_python=">=3.10")
     release = entry(session(WHEEL, SDIST), [wheel, listed(SDIST, requires_python=">=3.10")])
     hashes = {"sha256": SHA}
     assert release.artifacts == (

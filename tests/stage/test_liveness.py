@@ -40,7 +40,7 @@ class FakeIndexes:
 
 def listed(artifact: StagedArtifact, **hashes: str) -> ListedFile:
     url = f"https://index.test/public/{artifact.filename}"
-    return ListedFile(filename=artifact.filename, url=url, hashes=hashes or {"sha256": artifact.sha256.upper()})
+    return ListedFile(filename=artifact.filename, url=url, hashes=hashes or {"sha256": artifact.sha256})
 
 
 def page(*files: ListedFile) -> ProjectPage:

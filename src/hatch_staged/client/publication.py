@@ -98,7 +98,8 @@ class Plan:
 def plan(release: Release, session: Session, page: ProjectPage | None) -> Plan:
     """Return what makes `session` hold the artifacts of `release`.
 
-    `page` is the project's page in the stage, or None where the index has no previews or no page yet.
+    `page` is the project's page in the stage, its digests in lower case, or None where the index has no previews or
+    no page yet.
     """
     listed = _by_filename(page)
     return Plan(
@@ -114,11 +115,10 @@ def compare(artifact: Artifact, listed: ListedFile | None) -> Likeness:
         return Likeness.UNKNOWN
     if listed.size is not None and listed.size != artifact.size:
         return Likeness.DIFFERENT
-    theirs = {algorithm.lower(): digest.lower() for algorithm, digest in listed.hashes.items()}
-    common = theirs.keys() & artifact.hashes.keys()
+    common = listed.hashes.keys() & artifact.hashes.keys()
     if not common:
         return Likeness.UNKNOWN
-    same = all(theirs[algorithm] == artifact.hashes[algorithm] for algorithm in common)
+    same = all(listed.hashes[algorithm] == artifact.hashes[algorithm] for algorithm in common)
     return Likeness.SAME if same else Likeness.DIFFERENT
 
 

@@ -217,7 +217,8 @@ class Client:
     def project_page(self, url: str, project: str) -> simple.ProjectPage | None:
         """Return the page of `project` in the simple repository at `url`, or None if it has none (any more).
 
-        The URLs of its files are absolute.  Raises `ProtocolError` for a page that is not the JSON of PEP 691.
+        The URLs of its files are absolute, hash names and digests in lower case.  Raises `ProtocolError` for a page
+        that is not the JSON of PEP 691.
         """
         page_url = f"{url.rstrip('/')}/{canonicalize_name(project)}/"
         answer = self._transport.fetch(page_url, headers={"Accept": simple.CONTENT_TYPE})
@@ -231,7 +232,7 @@ class Client:
                 f"the page is not JSON of the simple API 1.x: {answer.media_type}, version {page.meta.api_version}",
                 where=redact(page_url),
             )
-        return msgspec.structs.replace(page, files=tuple(_absolute(file, answer.url) for file in page.files))
+        return msgspec.structs.replace(page, files=tuple(_normalized(file, answer.url) for file in page.files))
 
     @contextmanager
     def download(self, url: str) -> Iterator[Iterator[bytes]]:
@@ -285,11 +286,13 @@ class Client:
         return file
 
 
-def _absolute(file: simple.ListedFile, base: str) -> simple.ListedFile:
+def _normalized(file: simple.ListedFile, base: str) -> simple.ListedFile:
     try:
-        return msgspec.structs.replace(file, url=urljoin(base, file.url))
+        url = urljoin(base, file.url)
     except ValueError:
         raise ProtocolError(f"this is not the URL of {file.filename}", where=redact(file.url)) from None
+    hashes = {name.lower(): digest.lower() for name, digest in file.hashes.items()}
+    return msgspec.structs.replace(file, url=url, hashes=hashes)
 
 
 def _action() -> messages.Action:

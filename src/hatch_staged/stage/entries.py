@@ -37,11 +37,11 @@ def from_session(
 ) -> StagedRelease:
     """Return the staged release of `project` and `version` that `session` at the index `index` (its root URL) holds.
 
-    `page` is the project's page in the stage, its URLs absolute; None where the index has no previews, and then the
-    artifacts are those of `local` (with `path`) that the session has.  Files of other versions are left out, and the
-    version is spelled as the files spell it, so that everybody who asks writes the same.  Raises
-    `ProtocolError` if the index says too little of a file or lists none that its session has, and `StagedError` if
-    the session has no files.
+    `page` is the project's page in the stage, its URLs absolute and its digests in lower case; None where the index
+    has no previews, and then the artifacts are those of `local` (with `path`) that the session has.  Files of other
+    versions are left out, and the version is spelled as the files spell it, so that everybody who asks writes the
+    same.  Raises `ProtocolError` if the index says too little of a file or lists none that its session has, and
+    `StagedError` if the session has no files.
     """
     completed = {name for name, file in session.files.items() if file.status is FileState.COMPLETED}
     if page is None and session.links.stage is not None:
@@ -89,7 +89,7 @@ def _artifact(file: ListedFile) -> StagedArtifact:
             url=urldefrag(file.url).url,
             path=None,
             size=file.size,
-            hashes={name.lower(): digest.lower() for name, digest in file.hashes.items()},
+            hashes=file.hashes,
             upload_time=file.upload_time,
         )
     except InvalidEntryError as error:

@@ -21,7 +21,7 @@ class ReadPage(Protocol):
     """Reads a project's page of a simple index."""
 
     def __call__(self, simple: str, project: str, /) -> ProjectPage | None:
-        """Return the page, its URLs absolute; None if the index has none (404, or 410 for a stage that has ended).
+        """Return the page, its URLs absolute, its digests in lower case; None if the index has none (404, or 410 for a stage that has ended).
 
         Raises `UnreachableError` if the index cannot be asked.
         """
@@ -77,7 +77,7 @@ def check(release: StagedRelease, *, read_page: ReadPage, simple: str | None, no
 
 
 def _verify_stage(release: StagedRelease, page: ProjectPage, stage: str) -> None:
-    listed = {file.filename: file.hashes.get("sha256", "").lower() for file in page.files}
+    listed = {file.filename: file.hashes.get("sha256") for file in page.files}
     for artifact in release.artifacts:
         if listed.get(artifact.filename) != artifact.sha256:
             said = "other bytes for" if artifact.filename in listed else "no longer"
@@ -94,7 +94,7 @@ def _published(release: StagedRelease, page: ProjectPage, simple: str) -> Publis
         file = listed.get(artifact.filename)
         if file is None:
             continue
-        if file.hashes.get("sha256", "").lower() != artifact.sha256:
+        if file.hashes.get("sha256") != artifact.sha256:
             what = f"the published {artifact.filename} is not the one that was staged"
             raise WrongBytesError(what, where=redact(simple), hint="install nothing; ask whoever published it")
         urls[artifact.filename] = file.url
