@@ -92,6 +92,27 @@ def test_looking(make_release: MakeRelease) -> None:
     assert standing.fate == Published({"foo-1.2.0.tar.gz": "https://files.test/foo-1.2.0.tar.gz"})
 
 
+SIMPLE = "https://index.test/simple/"
+
+
+@pytest.mark.parametrize(("status", "offline"), [(SessionState.OPEN, False), (SessionState.PUBLISHED, True)])
+def test_an_index_that_said_the_stage_is_gone_is_not_away(
+    make_release: MakeRelease, status: SessionState, *, offline: bool
+) -> None:
+    release = make_release(status=status)
+
+    def published_releases_away(simple: str, _project: str, /) -> None:
+        if simple == SIMPLE:
+            raise UnreachableError("no answer")
+
+    if offline:
+        standing = use.look(release, read_page=published_releases_away, simple=SIMPLE, now=NOW)
+        assert standing == Standing(release, None)
+    else:
+        with pytest.raises(UnreachableError, match="no answer"):
+            use.look(release, read_page=published_releases_away, simple=SIMPLE, now=NOW)
+
+
 def test_what_is_obtained_and_from_where(make_release: MakeRelease, tmp_path: Path) -> None:
     release = make_release("foo-1.2.0-py3-none-any.whl", "foo-1.2.0.tar.gz")
     fetched = []

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from packaging.utils import NormalizedName
 
+    from hatch_staged.protocol.simple import ProjectPage
     from hatch_staged.stage.cache import Cache, Signature
     from hatch_staged.stage.liveness import ReadPage
     from hatch_staged.stage.model import StagedArtifact, StagedRelease
@@ -57,11 +58,22 @@ class Obtained:
 def look(release: StagedRelease, *, read_page: ReadPage, simple: str | None, now: datetime) -> Standing:
     """Return what has become of `release`; `simple` is the simple index where it would be published.
 
-    Raises what `liveness.check` does, except that an index that cannot be reached is a standing of its own.
+    Raises what `liveness.check` does, except that an index that cannot be reached is a standing of its own, unless it
+    has answered before that there is no stage any more.
     """
+    answered = False
+
+    def read(url: str, project: str, /) -> ProjectPage | None:
+        nonlocal answered
+        page = read_page(url, project)
+        answered = True
+        return page
+
     try:
-        return Standing(release, liveness.check(release, read_page=read_page, simple=simple, now=now))
+        return Standing(release, liveness.check(release, read_page=read, simple=simple, now=now))
     except UnreachableError:
+        if answered:
+            raise
         return Standing(release, None)
 
 
