@@ -267,8 +267,6 @@ def test_killed_in_the_middle_of_an_upload_it_loses_nothing_and_shows_nothing(da
             connection.sendall(half.data[: len(half.data) * 3 // 4])
             started.kill()
             started.wait()
-    (data_dir / "objects" / "files" / "orphan").write_bytes(b"stored, but the row was not written")
-
     with serving(data_dir, port=urlsplit(url).port) as (_, again):
         assert again == url
         with server.open_index(data_dir) as index:

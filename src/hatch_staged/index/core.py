@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from hatch_staged.errors import ConfigurationError
+from hatch_staged.index.database import file_rows
 from hatch_staged.index.database.engine import Database, open_sqlite
 from hatch_staged.index.objects import FolderObjects, Objects
 
@@ -76,13 +78,28 @@ def open_index(
 ) -> Index:
     """Return the index whose data is in the folder `data_dir`, created (for its owner alone) if need be.
 
-    Several processes may open the same one.  Use it as a context manager, or close it.
+    Several processes may open the same one.  Use it as a context manager, or close it.  Raises `ConfigurationError` if
+    the database is not the one that belongs to the objects.
     """
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Index(
+    index = Index(
         database=open_sqlite(data_dir / "index.sqlite3"),
         objects=FolderObjects(data_dir / "objects"),
         clock=clock,
         new_token=new_token,
         limits=limits or Limits(),
     )
+    if _belongs_to_others(index):
+        index.close()
+        raise ConfigurationError(
+            "the database is new and does not know one of the files in objects",
+            where=str(data_dir),
+            hint="put the index.sqlite3 that belongs to them back, or move objects away to begin anew",
+        )
+    return index
+
+
+def _belongs_to_others(index: Index) -> bool:
+    """Whether there are objects but there has never been a file: each has its row before its first byte is stored."""
+    with index.database.reading() as tx:
+        return not file_rows.any_ever(tx) and any(True for _ in index.objects.list())

@@ -38,6 +38,9 @@ def sweep_orphans(index: Index, *, older_than: int) -> None:
     found = [stored.key for stored in index.objects.list() if stored.modified < before]
     with index.database.reading() as tx:
         referenced = file_rows.object_keys(tx)
+    if not referenced:
+        # A database that refers to nothing may be the wrong one; what is deleted for it is lost.
+        return
     for key in found:
         if key not in referenced:
             index.objects.delete(key)
@@ -47,9 +50,3 @@ def sweep(index: Index) -> None:
     """Do both, as a running index does every `Limits.sweep_interval`."""
     expire_due(index)
     sweep_orphans(index, older_than=index.limits.orphan_age)
-
-
-def recover(index: Index) -> None:
-    """Remove what a killed process left; only while no other process serves this index."""
-    index.objects.discard_partial()
-    sweep_orphans(index, older_than=0)

@@ -20,7 +20,6 @@ import uvicorn
 from filelock import FileLock, Timeout
 
 from hatch_staged.errors import ConfigurationError, StagedError
-from hatch_staged.index import expiry
 from hatch_staged.index.app import create_app
 from hatch_staged.index.core import open_index
 from hatch_staged.index.urls import Urls
@@ -66,11 +65,13 @@ def serve(
 
     `port` 0 takes a free one.  `base_url` is the URL of the index's root as clients see it, if it is another (behind
     a proxy).  Requests in flight at the end may take `grace` more seconds.  `announce` gets one line when the server
-    listens.  Raises `ConfigurationError` if another process serves `data_dir`, or if it cannot listen there.
+    listens.  Raises `ConfigurationError` if another process serves `data_dir`, `open_index` refuses it, or it cannot
+    listen there.
     """
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _exclusive(data_dir), _listen(host, port) as listener, open_index(data_dir) as index:
-        expiry.recover(index)
+        # What a killed process left; nobody else writes now, as we have the lock.
+        index.objects.discard_partial()
         url = f"{(base_url or _url(host, listener)).rstrip('/')}/"
         activity = _Activity(create_app(index, base_url=base_url))
 

@@ -1,0 +1,44 @@
+"""Opening an index."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.index import uploading
+from tests.index.building import build
+
+from hatch_staged.errors import ConfigurationError
+from hatch_staged.index import sessions, tokens
+from hatch_staged.index.authorization import authenticate
+from hatch_staged.index.core import open_index
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_objects_of_another_database_are_refused_and_kept(tmp_path: Path) -> None:
+    with open_index(tmp_path) as index:
+        alice = authenticate(index, tokens.create(index, user="alice"))
+        session = sessions.create(index, alice, name="foo", version="1.0").session
+        uploading.stage(index, alice, session, build())
+        sessions.publish(index, alice, session.id)
+    away = tmp_path / "away.sqlite3"
+    (tmp_path / "index.sqlite3").rename(away)
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="does not know one of the files"):
+            open_index(tmp_path)
+    away.replace(tmp_path / "index.sqlite3")
+    with open_index(tmp_path) as index:
+        assert len(list(index.objects.list())) == 1
+
+
+def test_what_a_crash_left_of_the_first_upload_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    with open_index(tmp_path) as index:
+        alice = authenticate(index, tokens.create(index, user="alice"))
+        session = sessions.create(index, alice, name="foo", version="1.0").session
+        uploading.create(index, alice, session, build())
+        asyncio.run(index.objects.put("files/orphan", uploading.chunked(b"stored, but the row does not say so")))
+    with open_index(tmp_path) as index:
+        assert len(list(index.objects.list())) == 1
