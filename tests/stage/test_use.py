@@ -113,6 +113,21 @@ def test_an_index_that_said_the_stage_is_gone_is_not_away(
             use.look(release, read_page=published_releases_away, simple=SIMPLE, now=NOW)
 
 
+@pytest.mark.parametrize("left", [timedelta(), timedelta(days=-1)])
+def test_an_expired_stage_is_not_tested_offline(make_release: MakeRelease, left: timedelta) -> None:
+    def away(_simple: str, _project: str, /) -> None:
+        raise UnreachableError("no answer")
+
+    release = make_release(expires_at=NOW + left)
+    with pytest.raises(StageGoneError, match="expired at") as caught:
+        use.look(release, read_page=away, simple=None, now=NOW)
+    assert "hatch stage pull foo==1.2.0" in caught.value.hint
+    published = replace(release, status=SessionState.PUBLISHED)
+    assert use.look(published, read_page=away, simple=SIMPLE, now=NOW) == Standing(published, None), (
+        "it does not expire"
+    )
+
+
 def test_what_is_obtained_and_from_where(make_release: MakeRelease, tmp_path: Path) -> None:
     release = make_release("foo-1.2.0-py3-none-any.whl", "foo-1.2.0.tar.gz")
     fetched = []

@@ -65,8 +65,7 @@ def check(release: StagedRelease, *, read_page: ReadPage, simple: str | None, no
         raise _gone(
             release, "was published" if simple is None else "was published, but its index lists no such files", simple
         )
-    if release.expires_at <= now:
-        raise _gone(release, f"expired at {release.expires_at:%Y-%m-%d %H:%M %Z}", simple)
+    refuse_expired(release, simple=simple, now=now)
     if release.stage is None:
         raise StagedError(
             f"{release.project} {release.version} cannot be had before it is published: its index has no previews",
@@ -74,6 +73,15 @@ def check(release: StagedRelease, *, read_page: ReadPage, simple: str | None, no
             hint="install it from where it was built, or after it is published",
         )
     raise _gone(release, "is gone: canceled, published or unknown to the index", simple)
+
+
+def refuse_expired(release: StagedRelease, *, simple: str | None, now: datetime) -> None:
+    """Raise `StageGoneError` if the stage of `release` has expired, going by the stage file; `simple` as in `check`.
+
+    What is published does not expire.
+    """
+    if release.status is not SessionState.PUBLISHED and release.expires_at <= now:
+        raise _gone(release, f"expired at {release.expires_at:%Y-%m-%d %H:%M %Z}", simple)
 
 
 def _verify_stage(release: StagedRelease, page: ProjectPage, stage: str) -> None:

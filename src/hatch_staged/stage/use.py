@@ -59,7 +59,7 @@ def look(release: StagedRelease, *, read_page: ReadPage, simple: str | None, now
     """Return what has become of `release`; `simple` is the simple index where it would be published.
 
     Raises what `liveness.check` does, except that an index that cannot be reached is a standing of its own, unless it
-    has answered before that there is no stage any more.
+    has answered before that there is no stage any more, or the stage has expired, as far as the stage file knows.
     """
     answered = False
 
@@ -74,6 +74,7 @@ def look(release: StagedRelease, *, read_page: ReadPage, simple: str | None, now
     except UnreachableError:
         if answered:
             raise
+        liveness.refuse_expired(release, simple=simple, now=now)
         return Standing(release, None)
 
 
