@@ -21,7 +21,9 @@ class ReadPage(Protocol):
     """Reads a project's page of a simple index."""
 
     def __call__(self, simple: str, project: str, /) -> ProjectPage | None:
-        """Return the page, its URLs absolute, its digests in lower case; None if the index has none (404, or 410 for a stage that has ended).
+        """Return the page, its URLs absolute and its digests in lower case.
+
+        None if the index has none: 404, or 410 for a stage that has ended.
 
         Raises `UnreachableError` if the index cannot be asked.
         """
