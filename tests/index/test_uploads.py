@@ -100,6 +100,36 @@ def test_published_name_is_refused(index: Index, alice: Principal, session: Publ
     assert uploading.create(index, alice, again, build("foo-1.0.tar.gz")).file.state is FileState.PENDING
 
 
+SPELLED = [
+    ("foo_bar-1.0-py3-none-any.whl", "Foo.BAR-1.0-py3-none-any.whl"),
+    ("foo_bar-1.0-py3-none-any.whl", "foo_bar-1.00.0-py3-none-any.whl"),
+    ("foo_bar-1.0-py2.py3-none-any.whl", "foo_bar-1.0-py3.PY2-none-any.whl"),
+    ("foo_bar-1.0-2-py3-none-any.whl", "foo_bar-1.0-02-py3-none-any.whl"),
+    ("foo_bar-1.0.tar.gz", "foo-bar-1.tar.gz"),
+]
+
+
+@pytest.mark.parametrize(("published", "other"), SPELLED)
+def test_published_name_is_refused_in_every_spelling(
+    index: Index, alice: Principal, published: str, other: str
+) -> None:
+    session = sessions.create(index, alice, name="foo-bar", version="1.0").session
+    uploading.stage(index, alice, session, build(published))
+    sessions.publish(index, alice, session.id)
+    again = sessions.create(index, alice, name="foo-bar", version="1").session
+    with pytest.raises(ConflictingError, match="is published"):
+        uploading.create(index, alice, again, build(other))
+
+
+@pytest.mark.parametrize(("first", "second"), SPELLED)
+def test_completed_file_is_replaced_in_every_spelling(index: Index, alice: Principal, first: str, second: str) -> None:
+    session = sessions.create(index, alice, name="foo-bar", version="1.0").session
+    for name in (first, second):
+        uploading.stage(index, alice, session, build(name))
+    assert [file.filename for file in sessions.status(index, alice, session.id).files] == [second]
+    assert len(objects(index)) == 1
+
+
 def test_completed_file_is_replaced_but_no_other(index: Index, alice: Principal, session: PublishingSession) -> None:
     first = uploading.create(index, alice, session, WHEEL)
     with pytest.raises(ConflictingError, match="pending"):

@@ -35,6 +35,7 @@ def test_wheels(name: str, version: str, build: str, tags: str) -> None:
         version=Version(version),
         kind=Kind.WHEEL,
         tags=frozenset(Tag(i, a, p) for i in interpreters for a in abis for p in platforms),
+        build={"": (), "-1": (1, ""), "-2abc": (2, "abc")}[build],
     )
 
 
@@ -43,6 +44,22 @@ def test_sdists(name: str, version: str) -> None:
     filename = f"{name}-{version}.tar.gz"
     said = parse_filename(filename)
     assert said == Distribution(filename, canonicalize_name(name), Version(version), Kind.SDIST)
+
+
+@pytest.mark.parametrize(
+    ("filename", "key"),
+    [
+        ("My.Project-1.0.tar.gz", "my-project-1.tar.gz"),
+        ("my_project-1.00.tar.gz", "my-project-1.tar.gz"),
+        ("my_project-1!1.0-py3-none-any.whl", "my-project-1!1--py3-none-any.whl"),
+        ("foo-1-2-py3-none-any.whl", "foo-1-2-py3-none-any.whl"),
+        ("foo_1-2-py3-none-any.whl", "foo-1-2--py3-none-any.whl"),
+        ("foo-1-02b-py3.PY2-none-any.whl", "foo-1-2b-py2.py3-none-any.whl"),
+        ("foo-1-cp39-abi3-linux_x86_64.any.linux_x86_64.whl", "foo-1--cp39-abi3-any.linux_x86_64.whl"),
+    ],
+)
+def test_spellings_of_one_name_have_one_key(filename: str, key: str) -> None:
+    assert parse_filename(filename).key == key
 
 
 @pytest.mark.parametrize("filename", ["my-project-1.0.tar.gz", "My.Project-1.0.tar.gz", "my_project-1.0.tar.gz"])

@@ -70,6 +70,8 @@ class FileUpload:
     id: str
     session_id: str
     filename: str
+    #: of the file name, see `hatch_staged.protocol.distributions.Distribution.key`
+    name_key: str
     #: as declared, in bytes
     size: int
     #: as declared, algorithm to hex digest
@@ -86,6 +88,8 @@ class Artifact:
 
     file_id: str
     filename: str
+    #: as in `FileUpload`
+    name_key: str
     #: in bytes
     size: int
     #: verified; always has sha256

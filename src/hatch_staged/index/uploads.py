@@ -70,6 +70,8 @@ def create(
 ) -> FileStatus:
     """Begin the upload of a file of `size` bytes; one of the same name that is completed is replaced.
 
+    Two names are the same if installers cannot tell them apart, see `Distribution.key`.
+
     Raises `InvalidRequestError` for what cannot be right, `MechanismError`, and `ConflictingError` if the file is
     published, too large for this index, or not yet through in this session.
     """
@@ -77,20 +79,22 @@ def create(
     with index.database.writing() as tx:
         session = sessions.find(tx, principal, session_id, Permission.STAGE)
         session_after(session.state, SessionEvent.CHANGE)
-        validation.check_filename(filename, session)
+        name_key = validation.check_filename(filename, session).key
         hashes = validation.check_hashes(hashes)
         if mechanism not in MECHANISMS:
             raise MechanismError(f"{mechanism!r} is not among the mechanisms of this index: {', '.join(MECHANISMS)}.")
         # Not 413: "If the server determines the upload cannot proceed, it MUST return a ``409 Conflict``."
         if size > index.limits.file_size:
             raise ConflictingError(f"This index takes files of at most {index.limits.file_size} bytes.")
-        if published_rows.is_published(tx, filename):
-            raise ConflictingError(f"{filename} is published; published files cannot be replaced.")
-        replaced = _replace(tx, session.id, filename)
+        published = published_rows.published_as(tx, name_key)
+        if published is not None:
+            raise ConflictingError(f"{published} is published; published files cannot be replaced.")
+        replaced = _replace(tx, session.id, name_key)
         file = FileUpload(
             id=index.new_token(),
             session_id=session.id,
             filename=filename,
+            name_key=name_key,
             size=size,
             hashes=hashes,
             state=FileState.PENDING,
@@ -200,15 +204,15 @@ def _find_editable(index: Index, principal: Principal, address: FileAddress, eve
         return found
 
 
-def _replace(tx: Transaction, session_id: str, filename: str) -> FileUpload | None:
-    """Make room for a new upload of `filename`; return the file that was there."""
-    present = file_rows.find_named(tx, session_id, filename)
+def _replace(tx: Transaction, session_id: str, name_key: str) -> FileUpload | None:
+    """Make room for a new upload of a file name; return the file that was there, in whatever spelling."""
+    present = file_rows.find_named(tx, session_id, name_key)
     if present is None:
         return None
     # "the file upload MUST have been previously completed, canceled, or deleted"; from error, "deletion is the only
     # forward action".
     if present.state is not FileState.COMPLETED:
-        raise ConflictingError(f"{filename} is {present.state.value} in this session; delete it first.")
+        raise ConflictingError(f"{present.filename} is {present.state.value} in this session; delete it first.")
     file_rows.discard(tx, present.id)
     return present
 

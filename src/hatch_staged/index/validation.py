@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from hatch_staged.index.objects import Objects
     from hatch_staged.index.records import FileUpload, PublishingSession, Received
+    from hatch_staged.protocol.distributions import Distribution
 
 #: Guaranteed by hashlib, of a fixed length ("does not require additional parameters"), and not broken.
 SECURE_ALGORITHMS = hashlib.algorithms_guaranteed - {"md5", "sha1", "shake_128", "shake_256"}
@@ -26,8 +27,11 @@ class InvalidFileError(Exception):
     """The received bytes are not the declared file, or no valid distribution; says why in a sentence."""
 
 
-def check_filename(filename: str, session: PublishingSession) -> None:
-    """Raise `InvalidRequestError` unless `filename` is that of a distribution of the session's project and version."""
+def check_filename(filename: str, session: PublishingSession) -> Distribution:
+    """Return what `filename` says.
+
+    Raises `InvalidRequestError` unless it is that of a distribution of the session's project and version.
+    """
     try:
         distribution = parse_filename(filename)
     except ValueError as error:
@@ -38,6 +42,7 @@ def check_filename(filename: str, session: PublishingSession) -> None:
             f"{filename} is of {distribution.project} {distribution.version}, "
             f"the session is of {session.project} {session.version}.",
         )
+    return distribution
 
 
 def check_hashes(hashes: Mapping[str, str]) -> dict[str, str]:

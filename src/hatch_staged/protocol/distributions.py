@@ -16,12 +16,14 @@ from packaging.utils import (
     InvalidWheelFilename,
     NormalizedName,
     canonicalize_name,
+    canonicalize_version,
     parse_sdist_filename,
     parse_wheel_filename,
 )
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
+    from packaging.utils import BuildTag
     from packaging.version import Version
 
 #: PEP 658/714: a file's core metadata is served beside it under this suffix.
@@ -48,6 +50,22 @@ class Distribution:
     version: Version
     kind: Kind
     tags: frozenset[Tag] = frozenset()
+    #: of a wheel: a number, and what follows it; empty without one
+    build: BuildTag = ()
+
+    @property
+    def key(self) -> str:
+        """What all spellings of this file name have in common: installers take two files of one key for the same.
+
+        A release has one source distribution, so that there is one key for all of its spellings.
+        """
+        release = f"{self.project}-{canonicalize_version(self.version)}"
+        if self.kind is Kind.SDIST:
+            return f"{release}.tar.gz"
+        # The tags are the product of these three sets.  The build tag has its place where it is empty, too.
+        sets = ({tag.interpreter for tag in self.tags}, {tag.abi for tag in self.tags}, {t.platform for t in self.tags})
+        build = "".join(str(part) for part in self.build)
+        return "-".join([release, build, *(".".join(sorted(each)) for each in sets)]) + ".whl"
 
 
 def parse_filename(filename: str) -> Distribution:
@@ -58,8 +76,8 @@ def parse_filename(filename: str) -> Distribution:
         raise ValueError(f"Invalid file name (too long, or with characters that it may not have): {filename[:255]!r}")
     try:
         if filename.endswith(".whl"):
-            name, version, _build, tags = parse_wheel_filename(filename)
-            return Distribution(filename, canonicalize_name(name, validate=True), version, Kind.WHEEL, tags)
+            name, version, build, tags = parse_wheel_filename(filename)
+            return Distribution(filename, canonicalize_name(name, validate=True), version, Kind.WHEEL, tags, build)
         if filename.endswith(".tar.gz"):
             name, version = parse_sdist_filename(filename)
             return Distribution(filename, canonicalize_name(name, validate=True), version, Kind.SDIST)

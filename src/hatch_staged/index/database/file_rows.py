@@ -22,6 +22,7 @@ _UPLOAD = (
     _TABLE.c.id,
     _TABLE.c.session_id,
     _TABLE.c.filename,
+    _TABLE.c.name_key,
     _TABLE.c.size,
     _TABLE.c.hashes,
     _TABLE.c.state,
@@ -40,6 +41,7 @@ def add(tx: Transaction, file: FileUpload) -> None:
                 id=file.id,
                 session_id=file.session_id,
                 filename=file.filename,
+                name_key=file.name_key,
                 size=file.size,
                 hashes=dict(file.hashes),
                 state=file.state,
@@ -60,10 +62,10 @@ def of_session(tx: Transaction, session_id: str) -> tuple[FileUpload, ...]:
     return tuple(_upload(row) for row in rows.mappings())
 
 
-def find_named(tx: Transaction, session_id: str, filename: str) -> FileUpload | None:
-    """Return the file `filename` of a publishing session, unless it was canceled."""
+def find_named(tx: Transaction, session_id: str, name_key: str) -> FileUpload | None:
+    """Return the file of a publishing session whose name has this key, unless it was canceled."""
     row = (
-        tx.execute(select(*_UPLOAD).where(*_present(session_id), _TABLE.c.filename == filename))
+        tx.execute(select(*_UPLOAD).where(*_present(session_id), _TABLE.c.name_key == name_key))
         .mappings()
         .one_or_none()
     )
@@ -144,6 +146,7 @@ def artifact(row: RowMapping, *, version: str, upload_time: datetime) -> Artifac
     return Artifact(
         file_id=row["id"],
         filename=row["filename"],
+        name_key=row["name_key"],
         size=row["received_size"],
         hashes=row["received_hashes"],
         object_key=row["object_key"],
@@ -166,6 +169,7 @@ def _upload(row: RowMapping) -> FileUpload:
         id=row["id"],
         session_id=row["session_id"],
         filename=row["filename"],
+        name_key=row["name_key"],
         size=row["size"],
         hashes=row["hashes"],
         state=row["state"],

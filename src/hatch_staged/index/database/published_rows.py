@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, insert, select
+from sqlalchemy import insert, select
 
 from hatch_staged.index.database import file_rows, schema
 from hatch_staged.index.database.engine import TakenError, Transaction, unique
@@ -20,19 +20,20 @@ _TABLE = schema.published_files
 
 
 def add(tx: Transaction, file: Artifact, *, project: str, at: datetime) -> bool:
-    """Publish `file`; return False if a file of this name is published already."""
-    row = {"filename": file.filename, "project": project, "version": file.version, "file_id": file.file_id}
+    """Publish `file`; return False if a file of this name is published already, in whatever spelling."""
+    row = {"filename": file.filename, "name_key": file.name_key, "version": file.version, "file_id": file.file_id}
     try:
         with unique(tx):
-            tx.execute(insert(_TABLE).values(**row, published_at=at))
+            tx.execute(insert(_TABLE).values(**row, project=project, published_at=at))
     except TakenError:
         return False
     return True
 
 
-def is_published(tx: Transaction, filename: str) -> bool:
-    """Whether a file of this name is published."""
-    return bool(tx.scalar(select(exists().where(_TABLE.c.filename == filename))))
+def published_as(tx: Transaction, name_key: str) -> str | None:
+    """Return the name of the published file whose name has this key."""
+    filename: str | None = tx.scalar(select(_TABLE.c.filename).where(_TABLE.c.name_key == name_key))
+    return filename
 
 
 def find(tx: Transaction, filename: str) -> Artifact | None:

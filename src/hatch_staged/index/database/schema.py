@@ -94,6 +94,8 @@ files = Table(
     Column("id", Text, primary_key=True),
     Column("session_id", ForeignKey("sessions.id"), nullable=False, index=True),
     Column("filename", Text, nullable=False),
+    # What all spellings of the file name have in common, see `Distribution.key`.
+    Column("name_key", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("hashes", JSON, nullable=False),
     Column("state", _states(FileState), nullable=False),
@@ -112,7 +114,7 @@ _PRESENT = text("state <> 'canceled'")
 Index(
     "one_file_of_a_name",
     files.c.session_id,
-    files.c.filename,
+    files.c.name_key,
     unique=True,
     sqlite_where=_PRESENT,
     postgresql_where=_PRESENT,
@@ -127,11 +129,12 @@ core_metadata = Table(
 )
 
 # "the index MUST guarantee that it never publishes two files with the same name for the same release"; a file name
-# says its release, so that the name alone is the key.
+# says its release, so that the name alone is the key; what two names have in common counts, as for installers.
 published_files = Table(
     "published_files",
     metadata,
     Column("filename", Text, primary_key=True),
+    Column("name_key", Text, nullable=False, unique=True),
     Column("project", ForeignKey("projects.name"), nullable=False, index=True),
     Column("version", Text, nullable=False),
     Column("file_id", ForeignKey("files.id"), nullable=False, unique=True),

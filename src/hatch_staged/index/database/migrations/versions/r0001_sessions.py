@@ -25,6 +25,7 @@ def upgrade() -> None:
     op.create_table(
         "published_files",
         sa.Column("filename", sa.Text, primary_key=True),
+        sa.Column("name_key", sa.Text, nullable=False, unique=True),
         sa.Column("project", sa.Text, sa.ForeignKey("projects.name"), nullable=False, index=True),
         sa.Column("version", sa.Text, nullable=False),
         sa.Column("file_id", sa.Text, sa.ForeignKey("files.id"), nullable=False, unique=True),
@@ -73,6 +74,7 @@ def _create_files() -> None:
         sa.Column("id", sa.Text, primary_key=True),
         sa.Column("session_id", sa.Text, sa.ForeignKey("sessions.id"), nullable=False, index=True),
         sa.Column("filename", sa.Text, nullable=False),
+        sa.Column("name_key", sa.Text, nullable=False),
         sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("hashes", sa.JSON, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
@@ -87,7 +89,7 @@ def _create_files() -> None:
     op.create_index(
         "one_file_of_a_name",
         "files",
-        ["session_id", "filename"],
+        ["session_id", "name_key"],
         unique=True,
         sqlite_where=_PRESENT,
         postgresql_where=_PRESENT,
