@@ -1,4 +1,4 @@
-"""Mechanisms: their names, the choice among them, the map of the one that every index has."""
+"""Mechanisms: the choice among them, the map of the one that every index has."""
 
 from __future__ import annotations
 
@@ -11,34 +11,11 @@ from hatch_staged.protocol.mechanisms import (
     HTTP_POST_BYTES,
     HttpPostBytes,
     http_post_bytes,
-    is_identifier,
     negotiate,
 )
 
 FLAT = {"identifier": "http-post-bytes", "file_url": "f", "attestations_url": "a"}
 NESTED = {"identifier": "http-post-bytes", "http-post-bytes": {"file_url": "f", "attestations_url": "a"}}
-
-
-@pytest.mark.parametrize(
-    "identifier",
-    [
-        "http-post-bytes",
-        "vnd-pypi-s3multipart-presigned",
-        "vnd-pypi-s3multipart-presigned-v2",
-        "vnd-acmecorp-postal",
-        "vnd-widgetinc-stream-v1",
-        "vnd-madscience-quantumentanglement",
-    ],
-)
-def test_identifiers_of_the_pep(identifier: str) -> None:
-    assert is_identifier(identifier)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "tus", "vnd", "vnd-pypi", "vnd-PyPI-x", "vnd-pypi-", "vnd--x", "x-pypi-x", "vnd-a-b\n"]
-)
-def test_what_is_no_identifier(text: str) -> None:
-    assert not is_identifier(text)
 
 
 @pytest.mark.parametrize(

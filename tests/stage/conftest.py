@@ -1,24 +1,17 @@
-"""What the tests of this room share: releases, bytes and tiny wheels."""
+"""What the tests of this room share: artifacts and releases."""
 
 from __future__ import annotations
 
 import hashlib
-import io
-import zipfile
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import pytest
-from packaging.utils import canonicalize_name
-from packaging.version import Version
 
 from hatch_staged.protocol.distributions import parse_filename
 from hatch_staged.protocol.states import SessionState
 from hatch_staged.stage.model import StagedArtifact, StagedRelease
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class MakeArtifact(Protocol):
@@ -63,23 +56,6 @@ def _release(*artifacts: str | StagedArtifact, **fields: Any) -> StagedRelease:
     return replace(release, **fields)
 
 
-def _wheel(name: str, version: str, says: str, tag: str = "py3-none-any") -> bytes:
-    module, info = f"{name}.py", f"{name}-{version}.dist-info"
-    members = {
-        module: f"SAYS = {says!r}\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {canonicalize_name(name)}\nVersion: {Version(version)}\n"
-        "Provides-Extra: a\nProvides-Extra: b\n",
-        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n",
-    }
-    record = f"{info}/RECORD"
-    members[record] = "".join(f"{member},,\n" for member in (*members, record))
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for member, text in members.items():
-            archive.writestr(zipfile.ZipInfo(member), text)
-    return buffer.getvalue()
-
-
 @pytest.fixture(scope="session")
 def make_artifact() -> MakeArtifact:
     return _artifact
@@ -88,9 +64,3 @@ def make_artifact() -> MakeArtifact:
 @pytest.fixture(scope="session")
 def make_release() -> MakeRelease:
     return _release
-
-
-@pytest.fixture(scope="session")
-def make_wheel() -> Callable[..., bytes]:
-    """Return a function of name, version and a text; its bytes are a wheel whose module says the text."""
-    return _wheel

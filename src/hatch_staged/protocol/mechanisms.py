@@ -1,8 +1,7 @@
-"""File upload mechanisms: identifiers, negotiation, and the map of ``http-post-bytes`` (PEP 694)."""
+"""File upload mechanisms: negotiation, and the map of ``http-post-bytes`` (PEP 694)."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -13,10 +12,6 @@ if TYPE_CHECKING:
 #: "Upload API version 2.0 compliant servers MUST support the ``http-post-bytes`` mechanism."
 HTTP_POST_BYTES: Literal["http-post-bytes"] = "http-post-bytes"
 
-# "A server specific implementation file upload mechanism identifier has three parts:
-# <prefix>-<operator identifier>-<implementation identifier>"; the prefix is ``vnd``.
-_VENDOR_IDENTIFIER = re.compile(r"vnd-[a-z0-9]+-[a-z0-9]+(-[a-z0-9]+)*")
-
 
 class HttpPostBytes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The ``mechanism`` map of ``http-post-bytes``; its keys are snake_case, alone in the protocol."""
@@ -26,11 +21,6 @@ class HttpPostBytes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     file_url: str
     #: "Servers MAY support uploading of digital attestations for files": absent where not supported.
     attestations_url: str | None = None
-
-
-def is_identifier(text: str) -> bool:
-    """Whether `text` names the required mechanism or has the form of a server specific one."""
-    return text == HTTP_POST_BYTES or _VENDOR_IDENTIFIER.fullmatch(text) is not None
 
 
 def negotiate(offered: Sequence[str], known: Collection[str]) -> str | None:
