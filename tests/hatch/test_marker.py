@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.index.building import build
 
-from hatch_staged.errors import WrongBytesError
+from hatch_staged.errors import StagedError, WrongBytesError
 from hatch_staged.hatch.marker import Marker
 from hatch_staged.stage.cache import Cache
 from hatch_staged.stage.use import Obtained
@@ -24,6 +25,17 @@ if TYPE_CHECKING:
 def marker(tmp_path: Path) -> Marker:
     """Return the marker of an empty environment."""
     return Marker(tmp_path)
+
+
+def install(marker: Marker, path: Path) -> Path:
+    """Leave what an installer leaves of `path`; return its record."""
+    record = marker.folder / "lib" / "python3.99" / "site-packages" / "foo-1.0.dist-info" / "direct_url.json"
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({"url": path.as_uri(), "archive_info": {}}))
+    other = record.parent.with_name("bar-1.0.dist-info") / "direct_url.json"
+    other.parent.mkdir()
+    other.write_text(json.dumps({"url": "https://index.test/bar.git", "vcs_info": {}}))
+    return record
 
 
 def test_an_installation_is_there_when_it_is_finished(marker: Marker) -> None:
@@ -55,6 +67,7 @@ def test_bytes_that_change_after_they_were_installed(marker: Marker, maintainer:
     # nothing installed, nothing to doubt
     marker.verify(release, cache)
     path, signature = cache.get(artifact)
+    install(marker, path)
     marker.finish({}, [Obtained(artifact, path, signature)])
     marker.verify(release, cache)
     path.write_bytes(bytes(artifact.size))
@@ -62,3 +75,33 @@ def test_bytes_that_change_after_they_were_installed(marker: Marker, maintainer:
         marker.verify(release, cache)
     path.unlink()
     marker.verify(release, cache)
+
+
+@pytest.fixture
+def obtained(maintainer: Maintainer, tmp_path: Path) -> Obtained:
+    """Return an artifact in a cache."""
+    [release] = maintainer.stage("foo-1.0.tar.gz")
+
+    @contextmanager
+    def fetch(_url: str) -> Iterator[Iterator[bytes]]:
+        yield iter([build("foo-1.0.tar.gz").data])
+
+    return Obtained(release.artifacts[0], *Cache(tmp_path / "cache", fetch).get(release.artifacts[0]))
+
+
+def test_what_somebody_else_replaced_is_not_installed_any_more(marker: Marker, obtained: Obtained) -> None:
+    record = install(marker, obtained.path)
+    marker.finish({"releases": []}, [obtained])
+    seen = [marker.wanted]
+    record.write_text("{}")
+    seen.append(marker.wanted)
+    record.unlink()
+    seen.append(marker.wanted)
+    assert seen == [{"releases": []}, None, None]
+    assert marker.begin() is True
+
+
+def test_what_the_installer_did_not_install(marker: Marker, obtained: Obtained) -> None:
+    with pytest.raises(StagedError, match="did not install foo-1"):
+        marker.finish({}, [obtained])
+    assert marker.wanted is None

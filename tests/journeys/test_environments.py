@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from tests.journeys.conftest import Person
 
+#: a name that no package registry has
+SHADE = "shade_of_the_lantern"
 SHOW = ("python", "-c", "import house, lantern; print(house.ORIGIN, lantern.ORIGIN, house.__file__)")
 
 
@@ -74,3 +76,50 @@ def test_two_releases_that_need_each_other(
         "default: house 1.0",
         "default: lantern 1.0",
     ]
+
+
+@pytest.fixture
+def older(maintainer: Person, make_project: Callable[..., Path], tmp_path: Path) -> Path:
+    """Return a folder with an older release of `lantern`, and with something that needs that."""
+    folder = tmp_path / "wheels"
+    old = make_project("old", version="0.9", origin="older")
+    shade = make_project("shade", name=SHADE, origin="anybody")
+    depend(shade, 'dependencies = ["lantern<1"]', "")
+    for project in (old, shade):
+        assert maintainer.hatch("build", "-t", "wheel", str(folder), cwd=project).code == 0
+    return folder
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_no_dependency_takes_the_staged_release_out(
+    teammate: Person, stage_file: Path, older: Path, make_project: Callable[..., Path], installer: str
+) -> None:
+    checkout = make_project("theirs", origin="checkout", installer=installer)
+    shutil.copy(stage_file, checkout)
+    indexes = {"PIP_FIND_LINKS": str(older), "UV_FIND_LINKS": str(older)}
+    assert teammate.hatch("run", "test", cwd=checkout, **indexes).out.split()[1] == "release"
+    depend(checkout, "", 'dependencies = ["' + SHADE + '"]')
+    for _ in range(2):
+        refused = teammate.hatch("run", "test", cwd=checkout, **indexes)
+        assert refused.code != 0
+        assert "older" not in refused.out
+
+
+def test_what_somebody_installs_by_hand_is_put_right_by_the_next_run(
+    teammate: Person, stage_file: Path, older: Path, make_project: Callable[..., Path]
+) -> None:
+    checkout = make_project("theirs", origin="checkout")
+    shutil.copy(stage_file, checkout)
+    by_hand = ("pip", "install", "--quiet", "--no-index", "--find-links", str(older), "lantern==0.9")
+    assert teammate.hatch("run", *by_hand, cwd=checkout).code == 0
+    assert teammate.hatch("run", "test", cwd=checkout).out.split()[1] == "release"
+
+
+def test_a_stage_file_that_is_named_must_be_there(teammate: Person, make_project: Callable[..., Path]) -> None:
+    checkout = make_project("theirs", origin="checkout")
+    missing = teammate.hatch("run", "test", cwd=checkout, HATCH_STAGE_FILE="artifacts/stage.toml")
+    assert (missing.code, missing.out) == (2, "")
+    assert "there is no stage file" in missing.err
+    (checkout / ".stage.toml").symlink_to("gone.toml")
+    dangling = teammate.hatch("run", "test", cwd=checkout)
+    assert (dangling.code, dangling.out) == (2, "")

@@ -14,6 +14,7 @@ from hatch.env.virtual import VirtualEnvironment
 from packaging.utils import canonicalize_name
 
 from hatch_staged import holding
+from hatch_staged.errors import StagedError
 from hatch_staged.hatch import context
 from hatch_staged.hatch.collector import TYPE
 from hatch_staged.hatch.context import IndexOptions
@@ -28,14 +29,15 @@ if TYPE_CHECKING:
     from hatch.dep.core import Dependency
 
     from hatch_staged.releases import Desk
-    from hatch_staged.stage.use import Standing
+    from hatch_staged.stage.use import Obtained, Standing
 
 
 class StagedEnvironment(VirtualEnvironment):
     """Hatch's virtual environment, in a folder of its own, with nothing in it from a checkout that is staged.
 
     Hatch asks for `dependency_hash` at every run and calls `sync_dependencies` when it has changed, so both follow
-    the stage file.  Where `skip-install` is set nothing staged is installed either.
+    the stage file.  Every installation has the staged artifacts among its requirements, so that an installer cannot
+    replace one for the sake of another dependency: it fails.  Where `skip-install` is set nothing staged is installed.
     """
 
     PLUGIN_NAME = TYPE
@@ -78,8 +80,8 @@ class StagedEnvironment(VirtualEnvironment):
             super().install_project_dev_mode()
 
     def dependency_hash(self) -> str:
-        """Return a hash of the dependencies and of what is staged."""
-        ours = json.dumps([super().dependency_hash(), self._wanted], sort_keys=True)
+        """Return a hash of the dependencies, of what is staged, and of whether that is installed."""
+        ours = json.dumps([super().dependency_hash(), self._wanted, self._is_current], sort_keys=True)
         return sha256(ours.encode()).hexdigest()
 
     def dependencies_in_sync(self) -> bool:
@@ -91,6 +93,17 @@ class StagedEnvironment(VirtualEnvironment):
         if not self._is_current:
             self._install_staged()
         super().sync_dependencies()
+        if not self._is_current:
+            with reporting():
+                raise StagedError(
+                    "another dependency, or the way of installing it, took the staged release out of the environment",
+                    where=str(self.virtual_env_path),
+                    hint=f"see the dependencies of the environment `{self.name}`",
+                )
+
+    def construct_pip_install_command(self, args: list[str]) -> list[str]:
+        """Return the command that installs `args` together with what is staged."""
+        return list(super().construct_pip_install_command([*args, *self._requirements]))
 
     @cached_property
     def local_dependencies_complex(self) -> tuple[Dependency, ...]:
@@ -149,17 +162,26 @@ class StagedEnvironment(VirtualEnvironment):
     def _is_current(self) -> bool:
         return self._marker.wanted == self._wanted
 
-    def _install_staged(self) -> None:
+    @cached_property
+    def _obtained(self) -> tuple[Obtained, ...]:
+        """The artifacts for this environment's Python, verified and on this disk."""
+        if not self._standings:
+            return ()
         with reporting(), self.safe_activation():
-            python = self.platform.modules.shutil.which("python")
-            interpreter = selection.probe(python)
-            obtained = [holding.obtain(self._desk, standing, interpreter) for standing in self._standings]
-            projects = [one.project for one in obtained]
+            interpreter = selection.probe(self.platform.modules.shutil.which("python"))
+            return tuple(holding.obtain(self._desk, standing, interpreter) for standing in self._standings)
+
+    @property
+    def _requirements(self) -> list[str]:
+        return [requirement(one.path, one.project, self._features_of(one.project)) for one in self._obtained]
+
+    def _install_staged(self) -> None:
+        obtained = self._obtained
+        with reporting(), self.safe_activation():
             if self._marker.begin():
                 # An installer would take the same version for the same bytes.
-                self.platform.check_command(self._uninstall_command(projects))
-            requirements = [requirement(one.path, one.project, self._features_of(one.project)) for one in obtained]
-            self.platform.check_command(self.construct_pip_install_command([*self._sources, *requirements]))
+                self.platform.check_command(self._uninstall_command([one.project for one in obtained]))
+            self.platform.check_command(self.construct_pip_install_command(self._sources))
             self._marker.finish(self._wanted, obtained)
         # Hatch's view of what is installed is from before.
         for name in ("distributions", "missing_dependencies"):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
+from hatch_staged.errors import StagedError
 from hatch_staged.stage.cache import Cache, Signature
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from hatch_staged.stage.model import StagedRelease
     from hatch_staged.stage.use import Obtained
@@ -27,8 +30,11 @@ class Marker:
 
     @property
     def wanted(self) -> object:
-        """What `finish` was told to be wanted, or None if nothing is installed, or perhaps only a part."""
-        return self._read().get("wanted")
+        """What `finish` was told to be wanted, or None if that is not, or not any more, what is installed."""
+        said = self._read()
+        records = said.get("installed", {})
+        intact = all(_signature(self.folder / path) == signature for path, signature in records.items())
+        return said.get("wanted") if intact else None
 
     def begin(self) -> bool:
         """Write down that an installation is under way; return whether something may be left of an earlier one."""
@@ -37,9 +43,20 @@ class Marker:
         return before
 
     def finish(self, wanted: Mapping[str, object], obtained: Iterable[Obtained]) -> None:
-        """Write down that all that is `wanted` is installed, from the artifacts `obtained`."""
-        cached = {one.project: [one.artifact.filename, *one.signature] for one in obtained}
-        self._path.write_text(json.dumps({"wanted": wanted, "cached": cached}), encoding="utf-8")
+        """Write down that all that is `wanted` is installed, from the artifacts `obtained`.
+
+        Raises `StagedError` if one of them is not.
+        """
+        records = self._records()
+        cached, installed = {}, {}
+        for one in obtained:
+            if one.path not in records:
+                raise StagedError(f"the installer did not install {one.artifact.filename}", where=str(self.folder))
+            record = records[one.path]
+            installed[record.relative_to(self.folder).as_posix()] = _signature(record)
+            cached[one.project] = [one.artifact.filename, *one.signature]
+        text = json.dumps({"wanted": wanted, "cached": cached, "installed": installed})
+        self._path.write_text(text, encoding="utf-8")
 
     def verify(self, release: StagedRelease, cache: Cache) -> None:
         """Raise `WrongBytesError` if the artifact of `release` that was installed has other bytes in `cache` by now.
@@ -55,9 +72,27 @@ class Marker:
     def _path(self) -> Path:
         return self.folder / "hatch-staged.json"
 
+    def _records(self) -> dict[Path, Path]:
+        """Return, for each file that a distribution was installed from, its ``direct_url.json`` (PEP 610)."""
+        found = {}
+        for record in self.folder.glob("[Ll]ib*/**/site-packages/*.dist-info/direct_url.json"):
+            url = urlsplit(json.loads(record.read_text(encoding="utf-8"))["url"])
+            if url.scheme == "file":
+                found[Path(url2pathname(url.path))] = record
+        return found
+
     def _read(self) -> dict[str, Any]:
         try:
             return dict(json.loads(self._path.read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError):
             # not valid: an earlier run was killed while it wrote
             return {}
+
+
+def _signature(record: Path) -> list[int] | None:
+    """Return what changes when an installer writes the file anew, or None if it is not there."""
+    try:
+        status = record.stat()
+    except FileNotFoundError:
+        return None
+    return [status.st_size, status.st_mtime_ns, status.st_ino]
