@@ -39,7 +39,8 @@ def test_an_index_by_name_and_by_url(connections: Connections, team: TeamIndex) 
     assert connections.named("team") == team.repository
     assert connections.at(team.url) == team.repository
     unknown = "https://other.example/upload/"
-    assert connections.at(unknown) == Repository(unknown, unknown)
+    assert connections.at(unknown) == Repository(unknown, unknown, chosen=False)
+    assert connections.at(unknown, None, unknown.rstrip("/")) == Repository(unknown, unknown)
 
 
 @pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
@@ -68,7 +69,7 @@ def test_an_index_on_the_port_that_the_local_one_keeps_is_not_the_local_one(make
         (connections.local.folder / "port").write_text(str(port))
         url = f"http://127.0.0.1:{port}/upload/"
         assert connections.local.url == url
-        assert connections.at(url) == Repository(url, url)
+        assert connections.at(url) == Repository(url, url, chosen=False)
     assert connections.local.has(url)
 
 
@@ -124,15 +125,55 @@ def test_who_is_in_a_hurry_asks_once(connections: Connections) -> None:
         assert len(busy.asked("GET")) == 1
 
 
+def with_file(repository: Repository, field: str, path: str) -> Repository:
+    changes: dict[str, Any] = {field: path}
+    return replace(repository, **changes)
+
+
 @pytest.mark.parametrize("field", ["ca_cert", "client_cert", "client_key"])
 def test_files_for_tls(connections: Connections, team: TeamIndex, home: Path, field: str) -> None:
     with pytest.raises(ConfigurationError, match="there is no such file") as caught:
-        connections.anonymous(replace(team.repository, **{field: "~/nothing.pem"}))
+        connections.anonymous(with_file(team.repository, field, "~/nothing.pem"))
     assert caught.value.where == "~/nothing.pem"
     # the option comes first
     (home / "option.pem").write_text("no certificate")
     with pytest.raises((ConfigurationError, ssl.SSLError)) as caught_later:
-        with_login(connections, **{field: "~/option.pem"}).anonymous(
-            replace(team.repository, **{field: "~/nothing.pem"})
-        )
+        with_login(connections, **{field: "~/option.pem"}).anonymous(with_file(team.repository, field, "~/nothing.pem"))
     assert "no such file" not in str(caught_later.value)
+
+
+def test_a_variable_is_not_sent_to_an_index_that_only_a_stage_file_names(
+    connections: Connections, team: TeamIndex
+) -> None:
+    url = team.url.replace("127.0.0.1", "localhost")
+    from_a_variable = with_login(connections, auth=team.secret)
+    stranger = from_a_variable.at(url)
+    with pytest.raises(NotAllowedError, match="HATCH_INDEX_AUTH is not sent") as caught, from_a_variable.open(stranger):
+        pass
+    assert "--repo" in caught.value.hint
+    typed = with_login(connections, auth=team.secret, typed=True)
+    for login, repository in (
+        (from_a_variable, from_a_variable.at(url, url.rstrip("/"))),
+        (typed, typed.at(url)),
+        # who worked there before, after the first two
+        (from_a_variable, stranger),
+    ):
+        fresh = replace(login)
+        with fresh.open(repository) as client:
+            assert client.find_session("foo", "1.0") is None
+
+
+def test_whoever_is_asked_is_asked_once(connections: Connections, team: TeamIndex) -> None:
+    asked: list[str] = []
+
+    def prompt(url: str, _user: str | None) -> tuple[str, str]:
+        asked.append(url)
+        return "", team.secret
+
+    connections = with_login(connections, prompt=prompt)
+    with pytest.raises(NotAllowedError), connections.open(team.repository, ask=False):
+        pass
+    for _ in range(2):
+        with connections.open(team.repository) as client:
+            client.find_session("foo", "1.0")
+    assert len(asked) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -11,7 +12,14 @@ from tests.client.upload_server import UploadServer
 from tests.conftest import Maintainer
 
 from hatch_staged import releases
-from hatch_staged.errors import ConfigurationError, ConflictError, NotAllowedError, StagedError, StageGoneError
+from hatch_staged.errors import (
+    ConfigurationError,
+    ConflictError,
+    NotAllowedError,
+    ProtocolError,
+    StagedError,
+    StageGoneError,
+)
 from hatch_staged.repositories import Repository
 from hatch_staged.stage import stagefile
 from hatch_staged.stage.model import StageFile
@@ -20,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.conftest import Clock, MakeDesk, TeamIndex
+
+    from hatch_staged.stage.model import StagedRelease
 
 
 @pytest.fixture
@@ -47,7 +57,7 @@ def test_staging_writes_each_release_into_the_stage_file(maintainer: Maintainer)
     staged = maintainer.stage("baz-1.0.tar.gz", "foo-1.0.tar.gz", "foo-1.0-py3-none-any.whl")
     assert [releases.label(release) for release in staged] == ["baz 1.0", "foo 1.0"]
     assert in_file(maintainer) == {"bar": "open", "baz": "open", "foo": "open"}
-    assert stagefile.load(maintainer.desk.stage_file).release("foo") == staged[1]
+    assert stagefile.load(maintainer.desk.stage_file).releases[1:] == tuple(staged)
 
 
 def test_a_broken_stage_file_costs_no_upload(maintainer: Maintainer) -> None:
@@ -182,7 +192,7 @@ def test_the_index_that_is_asked_for(maintainer: Maintainer, team: TeamIndex) ->
         maintainer.asking("https://other.example/upload/").repository_of(staged)
     assert caught.value.where == team.url
     other = replace(staged, index="https://other.example/upload/")
-    assert maintainer.desk.repository_of(other) == Repository("https://other.example/upload/", other.index)
+    assert maintainer.desk.repository_of(other) == Repository(other.index, other.index, chosen=False)
 
 
 def test_without_credentials_nothing_is_staged(maintainer: Maintainer) -> None:
@@ -194,3 +204,53 @@ def test_without_credentials_nothing_is_staged(maintainer: Maintainer) -> None:
 
 def test_the_clock_is_the_real_one_by_default() -> None:
     assert abs(releases.utc_now() - datetime.now(timezone.utc)) < timedelta(minutes=1)
+
+
+def test_what_a_colleague_stages_after_the_question_is_not_published(maintainer: Maintainer) -> None:
+    maintainer.stage()
+    ready = releases.ready_to_publish(maintainer.desk)
+    colleague = Maintainer(maintainer.folder, replace(maintainer.desk, stage_file=maintainer.folder / "theirs.toml"))
+    colleague.stage(content=b"untested")
+    with pytest.raises(ConflictError, match="does not hold what the stage file names: foo-1"):
+        list(releases.publish(maintainer.desk, ready))
+    assert in_file(maintainer) == {"foo": "open"}
+
+
+def test_a_stage_without_a_page_is_not_published(plain: UploadServer, make_desk: MakeDesk) -> None:
+    plain.previews = True
+    desk = make_desk({"plain": Repository("plain", plain.endpoint)}, auth="secret", default_repo="plain")
+    maintainer = Maintainer(desk.stage_file.parent, desk)
+    maintainer.stage()
+    plain.pages = False
+    with pytest.raises(ProtocolError, match="its stage has no page"):
+        releases.ready_to_publish(desk)
+
+
+def test_releases_that_have_ended_are_no_obstacle(maintainer: Maintainer) -> None:
+    maintainer.stage("bar-1.0.tar.gz")
+    assert [releases.label(each) for each in publish_all(maintainer)] == ["bar 1.0"]
+    maintainer.stage("foo-1.0.tar.gz")
+    assert [releases.label(each) for each in publish_all(maintainer)] == ["foo 1.0"]
+    with pytest.raises(StageGoneError, match=r"bar 1\.0 was published already, foo 1\.0 was published already"):
+        publish_all(maintainer)
+
+
+def publish_all(who: Maintainer) -> list[StagedRelease]:
+    return list(releases.publish(who.desk, releases.ready_to_publish(who.desk)))
+
+
+def test_two_that_keep_different_releases_at_once_keep_both(maintainer: Maintainer) -> None:
+    names = [f"project{number}" for number in range(8)]
+    staged = maintainer.stage(*(f"{name}-1.0.tar.gz" for name in names))
+    maintainer.desk.stage_file.unlink()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda release: releases._mark(maintainer.desk, release, release.status), staged))  # noqa: SLF001 - what all verbs call
+    assert sorted(in_file(maintainer)) == names
+
+
+def test_a_stage_file_that_cannot_be_written_costs_no_upload(maintainer: Maintainer) -> None:
+    desk = replace(maintainer.desk, stage_file=maintainer.folder / "nowhere" / ".stage.toml")
+    with pytest.raises(StagedError, match="cannot be written there"):
+        Maintainer(maintainer.folder, desk).stage()
+    with pytest.raises(StageGoneError):
+        releases.pull(maintainer.desk, "foo==1.0")

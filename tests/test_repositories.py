@@ -62,7 +62,7 @@ def test_the_repository_at_a_url() -> None:
     assert repositories.at_url("https://upload.pypi.org/2.0/", {}) is KNOWN["main"]
     unknown = "https://other.example/upload/"
     assert repositories.at_url(unknown, {"team": TEAM}) is None
-    assert repositories.nameless(unknown) == Repository(unknown, unknown)
+    assert repositories.nameless(unknown, chosen=False) == Repository(unknown, unknown, chosen=False)
 
 
 def test_the_local_index_publishes_beside_its_endpoint() -> None:

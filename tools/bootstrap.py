@@ -35,10 +35,18 @@ def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = No
         sys.exit(f"exit code {result.returncode}: {shlex.join(command)}")
 
 
+def has_pip(python: Path) -> bool:
+    """Whether `python` is there with pip: an environment whose making was interrupted is made anew."""
+    try:
+        return subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
 def make_environment(folder: Path, *requirements: str) -> Path:
     """Make sure that `folder` is a virtual environment with `requirements`; return its folder of programs."""
     programs = folder / SCRIPTS
-    if not (folder / "pyvenv.cfg").is_file():
+    if not has_pip(programs / "python"):
         venv.create(folder, with_pip=True, clear=True)
     if requirements:
         install = [str(programs / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]

@@ -10,7 +10,6 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from hatch_staged.errors import ConfigurationError, StagedError
 from hatch_staged.index_cli import serve, token
@@ -60,10 +59,10 @@ def _with_desk(function: Function) -> Function:
 
         set_output(context, given.pop("verbose") - given.pop("quiet"), plain=given.pop("no_color"))
         stage_file = given.pop("stage_file")
-        insists = context.get_parameter_source("repo") is ParameterSource.COMMANDLINE
-        asked = IndexOptions.taken_from(given)
+        asked = IndexOptions.of(context)
+        own = {name: value for name, value in given.items() if not hasattr(asked, name)}
         with reporting():
-            function(open_desk(context.obj, asked, stage_file_option=stage_file, insists=insists), **given)
+            function(open_desk(context.obj, asked, stage_file_option=stage_file), **own)
 
     command: Function = run
     for option in reversed(options):
@@ -106,7 +105,7 @@ def cancel(desk: Desk, *, yes: bool) -> None:
     """Discard every release that the stage file names, and its files."""
     from hatch_staged import releases  # noqa: PLC0415 - see above
 
-    named = releases.in_stage_file(desk)
+    named = releases.live_in_stage_file(desk)
     _confirm("Discard", [releases.label(release) for release in named], yes=yes)
     for release in releases.cancel(desk, named):
         _say(f"{releases.label(release)} is canceled")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,8 @@ from hatch_staged.client.credentials import TOKEN_USER, Credentials, LastUsers, 
 from hatch_staged.client.transport import Transport
 from hatch_staged.client.upload_api import Client
 from hatch_staged.client.waiting import Patience, Waiter
-from hatch_staged.errors import ConfigurationError
+from hatch_staged.errors import ConfigurationError, NotAllowedError
+from hatch_staged.redaction import redact
 from hatch_staged.repositories import LOCAL, Repository
 
 if TYPE_CHECKING:
@@ -28,10 +28,15 @@ HURRIED_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Login:
-    """What the options and variables say about who asks; `prompt` is None where nobody can be asked."""
+    """What the options and variables say about who asks.
+
+    `typed` is whether `auth` was given on the command line; from a variable it may be meant for another index.
+    `prompt` is None where nobody can be asked.
+    """
 
     user: str | None = None
     auth: str | None = field(default=None, repr=False)
+    typed: bool = False
     ca_cert: str | None = None
     client_cert: str | None = None
     client_key: str | None = None
@@ -49,6 +54,9 @@ class Connections:
     local: LocalIndex
     login: Login
     memory: Path
+    _found: dict[tuple[str, str | None], Credentials] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def named(self, repo: str) -> Repository:
         """Return the index that `repo` (a name or a URL) means; the local one is started if need be."""
@@ -56,17 +64,25 @@ class Connections:
             return repositories.local(self.local.start())
         return repositories.look_up(repo, self.configured)
 
-    def at(self, url: str) -> Repository:
-        """Return the index whose root endpoint is `url`; the local one is started if need be."""
+    def at(self, url: str, *asked: str | None) -> Repository:
+        """Return the index whose root endpoint is `url`; the local one is started if need be.
+
+        It counts as chosen if it is configured or one of `asked`.
+        """
         found = repositories.at_url(url, self.configured)
         if found is None and self.local.has(url):
             return repositories.local(self.local.start())
-        return found or repositories.nameless(url)
+        return found or repositories.nameless(
+            url, chosen=any(repositories.same_url(url, each) for each in asked if each)
+        )
 
     @contextmanager
-    def open(self, repository: Repository) -> Iterator[Client]:
-        """Give a client that is logged in to `repository`; whoever it was worked, if nothing is raised inside."""
-        found = self._credentials(repository)
+    def open(self, repository: Repository, *, ask: bool = True) -> Iterator[Client]:
+        """Give a client that is logged in to `repository`; whoever it was worked, if nothing is raised inside.
+
+        A person is asked for credentials only if `ask`.
+        """
+        found = self._credentials(repository, ask=ask)
         with Client(self._transport(repository, found)) as client:
             yield client
         if repository.name != LOCAL and found.user is not None:
@@ -85,19 +101,35 @@ class Connections:
     def _last_users(self) -> LastUsers:
         return LastUsers(self.memory)
 
-    def _credentials(self, repository: Repository) -> Credentials:
+    def _credentials(self, repository: Repository, *, ask: bool) -> Credentials:
         if repository.name == LOCAL:
             # Its own token, whatever the options say: HATCH_INDEX_AUTH may be there for another index.
             return Credentials(TOKEN_USER, self.local.token())
+        user = self.login.user or repository.user
+        asked_for = (repository.url, user)
+        if asked_for not in self._found:
+            self._found[asked_for] = self._find_credentials(repository, user, ask=ask)
+        return self._found[asked_for]
+
+    def _find_credentials(self, repository: Repository, user: str | None, *, ask: bool) -> Credentials:
         sources = Sources(
-            environ=os.environ,
             pypirc=Path.home() / ".pypirc",
             keyring=SystemKeyring(),
             last_users=self._last_users,
-            prompt=self.login.prompt,
+            prompt=self.login.prompt if ask else None,
         )
-        user = self.login.user or repository.user
-        return credentials.find(repository.url, sources, user=user, secret=self.login.auth)
+        # Anybody can write any index into a stage file, and a variable is often meant for PyPI.
+        trusted = repository.chosen or self.login.typed or self._last_users.of(repository.url) is not None
+        if trusted or self.login.auth is None:
+            return credentials.find(repository.url, sources, user=user, secret=self.login.auth)
+        try:
+            return credentials.find(repository.url, sources, user=user)
+        except NotAllowedError:
+            raise NotAllowedError(
+                "HATCH_INDEX_AUTH is not sent to an index that only the stage file names",
+                where=redact(repository.url),
+                hint="if it is the right one, say so with --repo and its URL",
+            ) from None
 
     def _transport(
         self,

@@ -83,6 +83,9 @@ class LocalIndex:
                     *(sys.executable, "-m", "hatch_staged", "serve", "--data-dir", str(self.folder)),
                     *("--host", HOST, "--port", str(port), "--idle-timeout", str(IDLE_SECONDS)),
                 ],
+                # Not the project's folder, from which Python would import first; and nobody's credentials.
+                cwd=self.folder,
+                env={name: value for name, value in os.environ.items() if not name.startswith("HATCH_INDEX_")},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

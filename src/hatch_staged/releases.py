@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock
 from packaging.utils import InvalidName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from hatch_staged.client import staging
-from hatch_staged.errors import ConfigurationError, ConflictError, StagedError, StageGoneError
+from hatch_staged.errors import ConfigurationError, ConflictError, ProtocolError, StagedError, StageGoneError
 from hatch_staged.protocol.states import FileState, SessionState
 from hatch_staged.redaction import redact
 from hatch_staged.stage import entries, stagefile
@@ -56,7 +58,7 @@ class Desk:
 
     def repository_of(self, release: StagedRelease) -> Repository:
         """Return the index that `release` is staged on; raise `ConfigurationError` if the user asked for another."""
-        staged_on = self.connections.at(release.index)
+        staged_on = self.connections.at(release.index, self.repo, self.default_repo)
         if self.repo is not None and not self.connections.named(self.repo).is_at(staged_on.url):
             raise ConfigurationError(
                 f"{label(release)} is staged on another index than --repo says",
@@ -76,9 +78,12 @@ def stage(
 ) -> Iterator[StagedRelease]:
     """Stage each of the releases `found` at `repository`, write it into the stage file, and yield it.
 
-    Nothing is published.  The stage file is read before the first byte is sent, so that a broken one costs no upload.
+    Nothing is published.  Before the first byte is sent the stage file is read, and its folder tried, so that one that
+    is broken or cannot be written costs no upload.
     """
     load_or_empty(desk.stage_file)
+    if not os.access(desk.stage_file.parent, os.W_OK):
+        raise StagedError("the stage file cannot be written there", where=str(desk.stage_file))
     with desk.connections.open(repository) as client:
         for release in found:
             outcome = staging.stage(release, client, jobs=jobs, reporter=reporter)
@@ -107,29 +112,43 @@ def in_stage_file(desk: Desk) -> tuple[StagedRelease, ...]:
     return releases
 
 
+def live_in_stage_file(desk: Desk) -> tuple[StagedRelease, ...]:
+    """Return those releases that have not ended, by what the stage file says.
+
+    Raises `StageGoneError` if all have.
+    """
+    releases = in_stage_file(desk)
+    live = tuple(release for release in releases if not release.status.terminal)
+    if not live:
+        ended = ", ".join(f"{label(release)} was {release.status.value} already" for release in releases)
+        raise StageGoneError(ended, where=str(desk.stage_file))
+    return live
+
+
 def ready_to_publish(desk: Desk) -> tuple[StagedRelease, ...]:
-    """Return the releases of the stage file, all of which can be published as the stage file names them.
+    """Return the live releases of the stage file, all of which can be published as the stage file names them.
 
     Raises `StageGoneError` if one is canceled, published or unknown, and `ConflictError` if one is not complete or
     holds other files than the stage file: nothing gets public that nobody tested.
     """
-    releases = in_stage_file(desk)
+    releases = live_in_stage_file(desk)
     for release in releases:
         with desk.connections.open(desk.repository_of(release)) as client:
-            _refuse_unready(release, _live_session(desk, release, client), client)
+            _ready_session(desk, release, client)
     return releases
 
 
 def publish(desk: Desk, releases: Sequence[StagedRelease]) -> Iterator[StagedRelease]:
     """Publish each of `releases`, mark it in the stage file, and yield it.
 
-    The index decides anew about each; where one fails, the error says which are public already.
+    Each is looked at again, for somebody may have staged something else meanwhile.  Where one fails, the error says
+    which are public already; the rest is published when this is repeated.
     """
     done: list[str] = []
     for release in releases:
         try:
             with desk.connections.open(desk.repository_of(release)) as client:
-                client.publish(_live_session(desk, release, client))
+                client.publish(_ready_session(desk, release, client))
         except StagedError as error:
             if done:
                 error.what += f" (public already: {', '.join(done)})"
@@ -182,29 +201,46 @@ def _live_session(desk: Desk, release: StagedRelease, client: Client) -> Session
     return session
 
 
-def _refuse_unready(release: StagedRelease, session: Session, client: Client) -> None:
+def _ready_session(desk: Desk, release: StagedRelease, client: Client) -> Session:
+    """Return the session of `release`, which holds exactly the files that the stage file names, all completed."""
+    session = _live_session(desk, release, client)
     incomplete = [f"{n} ({f.status.value})" for n, f in session.files.items() if f.status is not FileState.COMPLETED]
     if incomplete:
         raise ConflictError(
             f"{label(release)} is not complete: {', '.join(incomplete)}", hint="hatch publish --staged finishes it"
         )
-    page = None if session.links.stage is None else client.project_page(session.links.stage, release.project)
-    there = dict.fromkeys(session.files) if page is None else {f.filename: f.hashes.get("sha256") for f in page.files}
-    tested = {artifact.filename: None if page is None else artifact.sha256 for artifact in release.artifacts}
-    different = sorted(name for name in there.keys() | tested.keys() if there.get(name, "") != tested.get(name, ""))
+    different = _different(release, session, client)
     if different:
         raise ConflictError(
             f"the session of {label(release)} does not hold what the stage file names: {', '.join(different)}",
             where=redact(release.session),
             hint=f"hatch stage pull {release.project}=={release.version}, and test that",
         )
+    return session
+
+
+def _different(release: StagedRelease, session: Session, client: Client) -> list[str]:
+    """Return the names of the files in which the session and the stage file differ."""
+    if session.links.stage is None:
+        # Without previews nobody tells the hashes of what is there.
+        return sorted(session.files.keys() ^ {artifact.filename for artifact in release.artifacts})
+    page = client.project_page(session.links.stage, release.project)
+    if page is None and session.files:
+        raise ProtocolError("the session has files, but its stage has no page", where=redact(session.links.stage))
+    there = set() if page is None else {(file.filename, file.hashes.get("sha256")) for file in page.files}
+    named = {(artifact.filename, artifact.sha256) for artifact in release.artifacts}
+    unlisted = {(filename, None) for filename in session.files.keys() - {filename for filename, _ in there}}
+    return sorted({filename for filename, _ in (there ^ named) | unlisted})
 
 
 def _on_disk(release: Release, stage_file: Path) -> Iterator[StagedArtifact]:
     for artifact in release.artifacts:
-        path = Path(os.path.relpath(artifact.path, stage_file.parent)).as_posix()
+        try:
+            path = Path(os.path.relpath(artifact.path, stage_file.parent))
+        except ValueError:  # on another drive of Windows
+            path = artifact.path.absolute()
         yield StagedArtifact(
-            filename=artifact.filename, url=None, path=path, size=artifact.size, hashes=artifact.hashes
+            filename=artifact.filename, url=None, path=path.as_posix(), size=artifact.size, hashes=artifact.hashes
         )
 
 
@@ -215,8 +251,11 @@ def _mark(desk: Desk, release: StagedRelease, state: SessionState) -> StagedRele
 
 
 def _keep(desk: Desk, release: StagedRelease) -> None:
-    # Read again: another process may have staged another release meanwhile.
-    stagefile.write(desk.stage_file, load_or_empty(desk.stage_file).with_release(release))
+    # Another process may be keeping another release.  The lock lies in the cache, to leave no file in the project.
+    name = hashlib.sha256(str(desk.stage_file.absolute()).encode()).hexdigest()
+    desk.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with FileLock(desk.cache / f"stage-file-{name[:16]}.lock"):
+        stagefile.write(desk.stage_file, load_or_empty(desk.stage_file).with_release(release))
 
 
 def _parse(text: str) -> tuple[NormalizedName, Version]:

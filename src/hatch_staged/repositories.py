@@ -21,7 +21,8 @@ class Repository:
     """An index under the name that a user gives it (Hatch says `repo`).
 
     `url` is the Upload 2.0 root endpoint, `simple` the root of the simple API where published releases appear (None
-    where nobody said).  The rest is for the TLS connection (paths of PEM files) and for the credentials.
+    where nobody said).  `chosen` is whether the user or the project's configuration names it; otherwise only a stage
+    file does.  The rest is for the TLS connection (paths of PEM files) and for the credentials.
     """
 
     name: str
@@ -31,10 +32,11 @@ class Repository:
     ca_cert: str | None = None
     client_cert: str | None = None
     client_key: str | None = None
+    chosen: bool = True
 
     def is_at(self, url: str) -> bool:
-        """Whether `url` is its root endpoint, with or without the slash at the end."""
-        return self.url.rstrip("/") == url.rstrip("/")
+        """Whether `url` is its root endpoint."""
+        return same_url(self.url, url)
 
 
 #: Names that need no configuration.  Neither of these two speaks Upload 2.0 yet, so `look_up` refuses them.
@@ -44,6 +46,11 @@ KNOWN: Mapping[str, Repository] = {
 }
 
 _HOSTS = {"main": "PyPI", "test": "TestPyPI"}
+
+
+def same_url(one: str, other: str) -> bool:
+    """Whether two root endpoints are the same, with or without the slash at the end."""
+    return one.rstrip("/") == other.rstrip("/")
 
 
 def url_mistake(url: str) -> str | None:
@@ -80,7 +87,7 @@ def look_up(repo: str, configured: Mapping[str, Repository]) -> Repository:
         )
     if mistake := url_mistake(repo):
         raise ConfigurationError(f"the repository's URL {mistake}", where=redact(repo))
-    return nameless(repo)
+    return nameless(repo, chosen=True)
 
 
 def at_url(url: str, configured: Mapping[str, Repository]) -> Repository | None:
@@ -88,9 +95,9 @@ def at_url(url: str, configured: Mapping[str, Repository]) -> Repository | None:
     return next((each for each in (*configured.values(), *KNOWN.values()) if each.is_at(url)), None)
 
 
-def nameless(url: str) -> Repository:
+def nameless(url: str, *, chosen: bool) -> Repository:
     """Return the repository of which nothing but its root endpoint `url` is known."""
-    return Repository(redact(url), url)
+    return Repository(redact(url), url, chosen=chosen)
 
 
 def local(url: str) -> Repository:

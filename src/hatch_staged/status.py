@@ -58,7 +58,8 @@ def check(desk: Desk) -> tuple[ReleaseStatus, ...]:
 def _check(desk: Desk, release: StagedRelease) -> ReleaseStatus:
     repository = desk.repository_of(release)
     try:
-        with desk.connections.open(repository) as client:
+        # Without previews there is nothing to look at but the session, so somebody is asked for credentials.
+        with desk.connections.open(repository, ask=release.stage is None) as client:
             return _as_the_session_says(release, client.session(release.session))
     except NotAllowedError:
         # A holder of the stage file need not be somebody who may upload, if there is a stage to look at.

@@ -60,13 +60,11 @@ class Person:
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Callable[..., Sources]:
-    def make(
-        *, pypirc: str | None = None, shelf: Shelf | None = None, person: Person | None = None, **environ: str
-    ) -> Sources:
+    def make(*, pypirc: str | None = None, shelf: Shelf | None = None, person: Person | None = None) -> Sources:
         path = tmp_path / ".pypirc"
         if pypirc is not None:
             path.write_text(pypirc, encoding="utf-8")
-        return Sources(environ, path, shelf or Shelf({}), LastUsers(tmp_path / "data" / "users.json"), person)
+        return Sources(path, shelf or Shelf({}), LastUsers(tmp_path / "data" / "users.json"), person)
 
     return make
 
@@ -85,16 +83,12 @@ repository = http://[not-a-url
 
 def test_the_order(sources: Callable[..., Sources]) -> None:
     everything = {
-        "HATCH_INDEX_USER": "in-environ",
-        "HATCH_INDEX_AUTH": "e",
         "pypirc": PYPIRC,
         "shelf": Shelf({"shelved": "k"}),
         "person": Person(),
     }
 
     found = [find(URL, sources(**everything), user="option", secret="o")]
-    found.append(find(URL, sources(**everything)))
-    del everything["HATCH_INDEX_AUTH"], everything["HATCH_INDEX_USER"]
     found.append(find(URL, sources(**everything)))
     everything["pypirc"] = ""
     found.append(find(URL, sources(**everything)))
@@ -103,16 +97,13 @@ def test_the_order(sources: Callable[..., Sources]) -> None:
 
     assert found == [
         Credentials("option", "o"),
-        Credentials("in-environ", "e"),
         Credentials("in-pypirc", "100%s"),
         Credentials("shelved", "k"),
         Credentials("asked", "s"),
     ]
 
 
-def test_option_and_environment_complete_each_other(sources: Callable[..., Sources]) -> None:
-    assert find(URL, sources(HATCH_INDEX_AUTH="e"), user="me") == Credentials("me", "e")
-    assert find(URL, sources(HATCH_INDEX_USER="me"), secret="o") == Credentials("me", "o")
+def test_a_secret_without_a_user_is_an_api_token(sources: Callable[..., Sources]) -> None:
     assert find(URL, sources(), secret="o") == Credentials("__token__", "o")
 
 
@@ -215,11 +206,15 @@ def test_a_damaged_file_of_last_users_knows_nobody_and_is_mended(tmp_path: Path,
     assert json.loads(users.path.read_text(encoding="utf-8")) == {URL: "me"}
 
 
-def test_last_users_that_cannot_be_written(tmp_path: Path) -> None:
+def test_last_users_that_cannot_be_written_are_forgotten(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file where a folder should be")
-
-    with pytest.raises(ConfigurationError, match="cannot be written"):
-        LastUsers(tmp_path / "data" / "users.json").remember(URL, "me")
+    LastUsers(tmp_path / "data" / "users.json").remember(URL, "me")
+    # a folder where the file should be: nothing of the attempt is left
+    users = LastUsers(tmp_path / "users.json")
+    users.path.mkdir()
+    users.remember(URL, "me")
+    assert users.of(URL) is None
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "users.json"}
 
 
 def test_what_is_sent() -> None:

@@ -83,6 +83,8 @@ class UploadServer:
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.previews = True
+        #: whether a stage has a page
+        self.pages = True
         self.extensions = True
         self.hashes_listed = True
         self.nested_mechanism = False
@@ -201,7 +203,7 @@ class UploadServer:
             if parts[2] in {"f", "c", "b"}:
                 return self._file(seen, parts[2], int(parts[3]))
             return self._session(seen, parts[2])
-        if parts[0] == "stage" and self.previews:
+        if parts[0] == "stage" and self.previews and self.pages:
             return self._page(parts[3])
         if parts[0] == "files":
             found = next((file for file in self.files.values() if file.number == int(parts[1])), None)

@@ -149,7 +149,8 @@ def test_another_stage_file(types: Callable[..., dict[str, str]], monkeypatch: p
     assert types('["default"]', setting, stage_file=None)["default"] == "virtual"
     assert types('["default"]', setting, stage_file="staged.toml")["default"] == "staged"
     monkeypatch.setenv("HATCH_STAGE_FILE", "of-ci.toml")
-    assert types('["default"]', setting, stage_file=None)["default"] == "virtual"
+    # named, so that its absence is an error of the environment
+    assert types('["default"]', setting, stage_file=None)["default"] == "staged"
     assert types('["default"]', setting, stage_file="of-ci.toml")["default"] == "staged"
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
 from hatch_staged.errors import ConfigurationError
@@ -95,20 +97,24 @@ def test_a_desk(checkout: Checkout, home: Path, make_app: Callable[[], Applicati
     options = IndexOptions(repo="main", user="me", auth="s", ca_cert="a", client_cert="c", client_key="k")
     desk = context.open_desk(make_app(), options)
     assert (desk.repo, desk.default_repo, desk.cache) == (None, "main", home / "cache" / "staged")
-    insisting = context.open_desk(make_app(), options, insists=True)
+    insisting = context.open_desk(make_app(), replace(options, typed=frozenset({"repo", "auth"})))
     assert (insisting.repo, context.open_desk(make_app(), IndexOptions()).default_repo) == ("main", "team")
     connections = desk.connections
     assert connections.configured == {"team": Repository("team", url)}
     assert connections.local.folder == home / "data" / "staged" / "index" == context.local_index_folder(make_app())
     assert connections.memory == home / "data" / "staged" / "last-users.json"
     login = connections.login
+    assert (login.typed, insisting.connections.login.typed) == (False, True)
     assert (login.user, login.auth, login.ca_cert, login.client_cert, login.client_key) == ("me", "s", "a", "c", "k")
 
 
-def test_options_are_taken_out_of_those_of_a_verb() -> None:
-    given = {"repo": "team", "no_prompt": True, "yes": True}
-    assert IndexOptions.taken_from(given) == IndexOptions(repo="team", no_prompt=True)
-    assert given == {"yes": True}
+def test_options_know_whether_they_were_typed() -> None:
+    command = click.Command(
+        "verb",
+        params=[click.Option(["--repo"]), click.Option(["--auth"], envvar="AUTH"), click.Option(["--yes"])],
+    )
+    with command.make_context("verb", ["--repo", "team", "--yes", "y"]) as typed:
+        assert IndexOptions.of(typed) == IndexOptions(repo="team", typed=frozenset({"repo"}))
 
 
 class Terminal(io.StringIO):

@@ -16,15 +16,12 @@ from hatch_staged.errors import ConfigurationError, NotAllowedError
 from hatch_staged.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 #: The user name that stands for "the password is an API token" on PyPI and on every index that follows it.
 TOKEN_USER = "__token__"  # noqa: S105 # a user name
 
-USER_VARIABLE = "HATCH_INDEX_USER"
-SECRET_VARIABLE = "HATCH_INDEX_AUTH"  # noqa: S105 # the name of a variable
-
-WAYS = f"give --user and --auth, set {USER_VARIABLE} and {SECRET_VARIABLE}, or use ~/.pypirc or the keyring"
+WAYS = "give --user and --auth, set HATCH_INDEX_USER and HATCH_INDEX_AUTH, or use ~/.pypirc or the keyring"
 
 
 @dataclass(frozen=True)
@@ -105,15 +102,20 @@ class LastUsers:
         return self._read().get(_normal(url))
 
     def remember(self, url: str, user: str) -> None:
-        """Write down, atomically, that `user` worked at `url`; raise `ConfigurationError` where that is impossible."""
-        users = {**self._read(), _normal(url): user}
-        try:
+        """Write down, atomically, that `user` worked at `url`; where that is impossible, nothing is remembered."""
+        known = self._read()
+        users = {**known, _normal(url): user}
+        if users == known:
+            return
+        with suppress(OSError):  # a convenience: it must not turn a publication into a failure
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with NamedTemporaryFile("w", encoding="utf-8", dir=self.path.parent, delete=False) as file:
                 json.dump(users, file, indent=2, sort_keys=True)
-            Path(file.name).replace(self.path)
-        except OSError as error:
-            raise ConfigurationError(f"this cannot be written: {error.strerror}", where=str(self.path)) from error
+            try:
+                Path(file.name).replace(self.path)
+            except OSError:
+                Path(file.name).unlink()
+                raise
 
     def _read(self) -> dict[str, str]:
         try:
@@ -125,9 +127,8 @@ class LastUsers:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where credentials are looked up, besides the options."""
+    """Where credentials are looked up, besides the options and their variables."""
 
-    environ: Mapping[str, str]
     pypirc: Path
     keyring: Keyring
     last_users: LastUsers
@@ -138,14 +139,12 @@ class Sources:
 def find(url: str, sources: Sources, *, user: str | None = None, secret: str | None = None) -> Credentials:
     """Return the credentials for the index at `url`.
 
-    Looked up in this order: `user` and `secret` (the options ``--user`` and ``--auth``), the environment, ``.pypirc``,
-    the keyring, a person.  A secret without a user is an API token.  Raises `NotAllowedError` if there are none, and
-    `ConfigurationError` for a ``.pypirc`` that cannot be read and for a URL with a password in it.
+    Looked up in this order: `user` and `secret` (the options ``--user`` and ``--auth``, or their variables),
+    ``.pypirc``, the keyring, a person.  A secret without a user is an API token.  Raises `NotAllowedError` if there are
+    none, and `ConfigurationError` for a ``.pypirc`` that cannot be read and for a URL with a password in it.
     """
     if "@" in urlsplit(url).netloc:
         raise ConfigurationError("credentials do not belong into the URL of an index", where=redact(url), hint=WAYS)
-    user = user or sources.environ.get(USER_VARIABLE) or None
-    secret = secret or sources.environ.get(SECRET_VARIABLE) or None
     if secret:
         return Credentials(user or TOKEN_USER, secret)
     found = _in_pypirc(url, sources.pypirc, user) or _in_keyring(url, sources, user)

@@ -7,9 +7,10 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 from hatch.cli.application import Application
 from hatch.config.model import ConfigurationError as HatchConfigurationError
 
@@ -34,7 +35,10 @@ FOLDER = "staged"
 
 @dataclass(frozen=True)
 class IndexOptions:
-    """The options of ``hatch publish`` that our verbs share: which index, and who asks."""
+    """The options of ``hatch publish`` that our verbs share: which index, and who asks.
+
+    `typed` names those that were given on the command line; the others are from variables, or defaults.
+    """
 
     repo: str | None = None
     user: str | None = None
@@ -43,11 +47,14 @@ class IndexOptions:
     client_cert: str | None = None
     client_key: str | None = None
     no_prompt: bool = False
+    typed: frozenset[str] = frozenset()
 
     @classmethod
-    def taken_from(cls, options: dict[str, Any]) -> IndexOptions:
-        """Take these options out of `options`, where click put them."""
-        return cls(**{name: options.pop(name) for name in cls.__dataclass_fields__ if name in options})
+    def of(cls, command: click.Context) -> IndexOptions:
+        """Return the options that `command` was given."""
+        given = {name: command.params[name] for name in cls.__dataclass_fields__ if name in command.params}
+        typed = {name for name in given if command.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+        return cls(**given, typed=frozenset(typed))
 
 
 def application() -> Application | None:
@@ -81,23 +88,22 @@ def stage_file_in_use(root: Path) -> bool:
     """Whether the project at `root` has a stage file that this run shall follow."""
     if os.environ.get(SWITCH, "").lower() == "off":
         return False
+    if os.environ.get(STAGE_FILE):
+        # Who names one wants it: that it is not there is an error, not a reason to test something else.
+        return True
     app = application()
-    return stage_file(root, read_settings(app) if app is not None else settings.Settings()).is_file()
+    # A link that leads nowhere counts, too.
+    return os.path.lexists(stage_file(root, read_settings(app) if app is not None else settings.Settings()))
 
 
-def open_desk(
-    app: Application, options: IndexOptions, *, stage_file_option: str | None = None, insists: bool = False
-) -> Desk:
-    """Return what the verbs work with; raise `ConfigurationError` for wrong settings.
-
-    The user `insists` on the index in `options` who named it on the command line: a stage file of another one is
-    refused then.  A variable may be there for Hatch's own publisher.
-    """
+def open_desk(app: Application, options: IndexOptions, *, stage_file_option: str | None = None) -> Desk:
+    """Return what the verbs work with; raise `ConfigurationError` for wrong settings."""
     configured = read_settings(app)
-    ours = Path(app.data_dir) / FOLDER
+    ours = Path(app.data_dir).absolute() / FOLDER
     login = Login(
         user=options.user,
         auth=options.auth,
+        typed="auth" in options.typed,
         ca_cert=options.ca_cert,
         client_cert=options.client_cert,
         client_key=options.client_key,
@@ -105,19 +111,20 @@ def open_desk(
     )
     connections = Connections(configured.repos, LocalIndex(ours / "index"), login, ours / "last-users.json")
     path = stage_file(Path(app.project.location), configured, stage_file_option)
-    cache = Path(app.cache_dir) / FOLDER
+    cache = Path(app.cache_dir).absolute() / FOLDER
     return Desk(
         path,
         connections,
         cache,
-        repo=options.repo if insists else None,
+        # Who types an index insists on it; a variable may be there for Hatch's own publisher.
+        repo=options.repo if "repo" in options.typed else None,
         default_repo=options.repo or configured.repo,
     )
 
 
 def local_index_folder(app: Application) -> Path:
     """Return where the local index keeps its data."""
-    return Path(app.data_dir) / FOLDER / "index"
+    return Path(app.data_dir).absolute() / FOLDER / "index"
 
 
 @contextmanager

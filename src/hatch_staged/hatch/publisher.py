@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,9 +49,8 @@ class StagedPublisher(PublisherInterface):
 def _index_options(options: Mapping[str, object]) -> IndexOptions:
     # Hatch keeps these for its own publisher; they are still in the context of its command.
     running = click.get_current_context(silent=True)
-    given = dict(running.params) if running is not None else {}
-    given["no_prompt"] = options.get("no_prompt", False)
-    return IndexOptions.taken_from(given)
+    given = IndexOptions.of(running) if running is not None else IndexOptions()
+    return replace(given, no_prompt=bool(options.get("no_prompt")))
 
 
 def _own_options(options: Mapping[str, object]) -> dict[str, int]:
