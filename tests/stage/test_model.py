@@ -121,8 +121,6 @@ def test_a_release_replaces_that_of_its_project_only(make_release: MakeRelease) 
     assert both.releases == (bar, foo)
     newer = make_release("Foo-2.tar.gz")
     assert both.with_release(newer) == StageFile((bar, newer))
-    assert both.release("FOO") == foo
-    assert both.release("baz") is None
     assert both.without("Foo") == StageFile((bar,))
     assert both.without("baz") == both
 

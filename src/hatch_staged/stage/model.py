@@ -179,11 +179,6 @@ class StageFile:
             seen.add(release.project)
         object.__setattr__(self, "releases", tuple(sorted(self.releases, key=lambda release: release.project)))
 
-    def release(self, project: str) -> StagedRelease | None:
-        """Return the release of `project` (in any spelling of the name), or None."""
-        name = canonicalize_name(project)
-        return next((release for release in self.releases if release.project == name), None)
-
     def with_release(self, release: StagedRelease) -> StageFile:
         """Return the same with `release` in place of what there was of that project."""
         return StageFile((*self.without(release.project).releases, release))
