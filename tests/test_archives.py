@@ -103,6 +103,21 @@ def test_a_pkg_info_that_is_a_folder() -> None:
         read_metadata(buffer, SDIST)
 
 
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+def test_a_pkg_info_that_is_a_link(kind: bytes) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        entry = tarfile.TarInfo("foo_bar-1.2.0/real")
+        entry.size = len(METADATA)
+        archive.addfile(entry, io.BytesIO(METADATA))
+        link = tarfile.TarInfo("foo_bar-1.2.0/PKG-INFO")
+        link.type, link.linkname = kind, {tarfile.SYMTYPE: "real", tarfile.LNKTYPE: entry.name}[kind]
+        archive.addfile(link)
+    buffer.seek(0)
+    with pytest.raises(ArchiveError, match="has none"):
+        read_metadata(buffer, SDIST)
+
+
 @pytest.mark.parametrize(
     "names",
     [
@@ -125,6 +140,7 @@ def test_a_wheel_has_one_metadata(names: list[str]) -> None:
         (b"Version: 1.2\n", "has no name"),
         (b"Name: foo-bar\n", "has no version"),
         (b"Name: foo-bar\nVersion: next\n", "wrong"),
+        (b"Name: foo-bar\nVersion: " + b"1" * 5000 + b"\n", "wrong"),
         (b"Name: foo\x1b[31m\nVersion: 1.2\n", "wrong"),
         (b"", "has no name"),
         (b"\xff\xfe\x00", "has no name"),
@@ -135,6 +151,12 @@ def test_metadata_that_does_not_fit(metadata: bytes, told: str) -> None:
         read_metadata(io.BytesIO(wheel([("x-1.dist-info/METADATA", metadata)])), WHEEL)
     with pytest.raises(ArchiveError, match=told):
         read_metadata(io.BytesIO(sdist([("x/PKG-INFO", metadata)])), SDIST)
+
+
+def test_metadata_with_messages_nested_in_it() -> None:
+    parts = b"".join(b'Content-Type: multipart/mixed; boundary="%d"\n\n--%d\n' % (n, n) for n in range(3000))
+    with pytest.raises(ArchiveError, match="broken archive"):
+        read_metadata(io.BytesIO(wheel([("x-1.dist-info/METADATA", b"Name: foo-bar\nVersion: 1.2\n" + parts)])), WHEEL)
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage" * 100, sdist(), wheel()])
@@ -213,6 +235,36 @@ def test_an_entry_that_says_it_is_huge() -> None:
     content = tar_header("foo/huge", archives.MAX_UNPACKED_SIZE) + b"\0" * 1024
     with pytest.raises(ArchiveError, match="bytes before PKG-INFO"):
         read_metadata(io.BytesIO(gzip.compress(content)), SDIST)
+
+
+class Counting(io.BytesIO):
+    """A file that counts what is read of it."""
+
+    total = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read."""
+        content = super().read(size)
+        self.total += len(content)
+        return content
+
+
+def test_an_entry_that_goes_back() -> None:
+    prefix = tar_header("foo/a", 0) + tar_header("foo/big", 10_240) + b"\0" * 10_240
+    back = bytearray(tarfile.TarInfo("foo/back").tobuf(tarfile.GNU_FORMAT))
+    back[124:136] = b"\xff" + (256**11 - len(prefix)).to_bytes(11, "big")
+    back[148:156] = b"%06o\0 " % sum(back[:148], sum(back[156:], 8 * ord(" ")))
+    packed = Counting(gzip.compress(prefix + back + b"\0" * 1024))
+    with pytest.raises(ArchiveError):
+        read_metadata(packed, SDIST)
+    assert packed.total <= len(packed.getvalue())
+
+
+def test_headers_that_are_no_entries_count_too() -> None:
+    size = 12 * 1024 * 1024
+    piece = gzip.compress(tar_header("x", size, tarfile.GNUTYPE_LONGNAME) + bytes(size) + tar_header("x", 0), 1)
+    with pytest.raises(ArchiveError, match="bytes before PKG-INFO"):
+        read_metadata(io.BytesIO(piece * (archives.MAX_UNPACKED_SIZE // size + 1)), SDIST)
 
 
 def test_an_extended_header_that_is_huge() -> None:

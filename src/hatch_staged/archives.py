@@ -17,22 +17,26 @@ from typing import IO, TYPE_CHECKING, cast
 
 from packaging.metadata import parse_email
 from packaging.utils import InvalidName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import InvalidVersion
 
 from hatch_staged.protocol.distributions import Distribution, Kind
+from hatch_staged.protocol.versions import parse_version
 
 if TYPE_CHECKING:
     from packaging.utils import NormalizedName
+    from packaging.version import Version
 
 #: No METADATA or PKG-INFO of a real project comes near (bytes).
 MAX_METADATA_SIZE = 8 * 1024 * 1024
 #: An archive with more entries, or an sdist that unpacks to more bytes before its PKG-INFO, is refused.
 MAX_ENTRIES = 100_000
-MAX_UNPACKED_SIZE = 16 * 1024 * 1024 * 1024
+MAX_UNPACKED_SIZE = 2 * 1024 * 1024 * 1024
 
 # more than the central directory of a wheel with `MAX_ENTRIES` files of usual names
-_MAX_READ = 32 * 1024 * 1024
-# What zipfile, tarfile, gzip and zlib raise when the bytes are wrong, documented or not.
+_MAX_READ = 16 * 1024 * 1024
+# what each entry of a central directory begins with
+_ENTRY = b"PK\1\2"
+# What zipfile, tarfile, gzip, zlib and email raise when the bytes are wrong, documented or not.
 _BROKEN = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -68,7 +72,7 @@ def read_metadata(file: IO[bytes], distribution: Distribution) -> CoreMetadata:
     """
     read = _read_wheel if distribution.kind is Kind.WHEEL else _read_sdist
     try:
-        raw = read(file, distribution)
+        metadata = _parse(read(file, distribution))
     except ArchiveError:
         raise
     except _BROKEN as error:
@@ -76,7 +80,6 @@ def read_metadata(file: IO[bytes], distribution: Distribution) -> CoreMetadata:
         if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
             raise
         raise ArchiveError(f"broken archive: {error}") from None
-    metadata = _parse(raw)
     if (metadata.project, metadata.version) != (distribution.project, distribution.version):
         raise ArchiveError(
             f"the metadata inside is of {metadata.project} {metadata.version}, "
@@ -90,7 +93,7 @@ def _parse(raw: bytes) -> CoreMetadata:
     try:
         return CoreMetadata(
             project=canonicalize_name(fields["name"], validate=True),
-            version=Version(fields["version"]),
+            version=parse_version(fields["version"]),
             requires_python=fields.get("requires_python"),
             raw=raw,
         )
@@ -100,13 +103,10 @@ def _parse(raw: bytes) -> CoreMetadata:
         raise ArchiveError(f"the metadata inside is wrong: {error}") from None
 
 
-class _Frugal:
-    """A seekable file that hands out no more than `_MAX_READ` bytes at once.
+class _Zipped:
+    """A wheel's file for zipfile, which reads a central directory in one go and parses it, whatever its size."""
 
-    zipfile and tarfile read a central directory and extended headers in one go, of whatever size the archive says.
-    """
-
-    def __init__(self, file: IO[bytes] | gzip.GzipFile) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self.seek = file.seek
         self.tell = file.tell
@@ -114,21 +114,54 @@ class _Frugal:
 
     def read(self, size: int = -1) -> bytes:
         """Return as a file does; raise `ArchiveError` if it is more than we hand out."""
-        content = self._file.read(_MAX_READ + 1 if size < 0 else min(size, _MAX_READ + 1))
-        if len(content) > _MAX_READ:
-            raise ArchiveError(f"a header of more than {_MAX_READ} bytes")
+        content = _frugally(self._file, size)
+        if content.count(_ENTRY) > MAX_ENTRIES:
+            raise ArchiveError(f"more than {MAX_ENTRIES} entries")
         return content
 
 
+class _Unpacked:
+    """What a gzip file unpacks to, for tarfile: forward only and bounded, wherever the entries say that others are.
+
+    To go back would be to unpack it all again.
+    """
+
+    def __init__(self, file: gzip.GzipFile) -> None:
+        self._file = file
+        self.tell = file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        """Return as a file does; raise `ArchiveError` if it is more than we hand out, at once or in all."""
+        content = _frugally(self._file, size)
+        _bound_unpacked(self._file.tell())
+        return content
+
+    def seek(self, offset: int) -> int:
+        """Skip what is before `offset`; raise `ArchiveError` if that is not ahead of us, or too far."""
+        _bound_unpacked(offset)
+        if offset < self._file.tell():
+            raise ArchiveError("broken archive: an entry that ends before it begins")
+        return self._file.seek(offset)
+
+
+def _frugally(file: IO[bytes] | gzip.GzipFile, size: int) -> bytes:
+    content = file.read(_MAX_READ + 1 if size < 0 else min(size, _MAX_READ + 1))
+    if len(content) > _MAX_READ:
+        raise ArchiveError(f"a header of more than {_MAX_READ} bytes")
+    return content
+
+
+def _bound_unpacked(position: int) -> None:
+    if position > MAX_UNPACKED_SIZE:
+        raise ArchiveError(f"more than {MAX_UNPACKED_SIZE} bytes before PKG-INFO")
+
+
 def _read_wheel(file: IO[bytes], distribution: Distribution) -> bytes:
-    with zipfile.ZipFile(cast("IO[bytes]", _Frugal(file))) as archive:
-        entries = archive.infolist()
-        if len(entries) > MAX_ENTRIES:
-            raise ArchiveError(f"more than {MAX_ENTRIES} entries")
+    with zipfile.ZipFile(cast("IO[bytes]", _Zipped(file))) as archive:
         # "{distribution}-{version}.dist-info" need not be normalized in old wheels, so any one folder counts.
         found = [
             entry
-            for entry in entries
+            for entry in archive.infolist()
             if entry.filename.count("/") == 1 and entry.filename.endswith(".dist-info/METADATA")
         ]
         if len(found) != 1:
@@ -143,16 +176,14 @@ def _read_wheel(file: IO[bytes], distribution: Distribution) -> bytes:
 def _read_sdist(file: IO[bytes], distribution: Distribution) -> bytes:
     with (
         gzip.open(file) as unpacked,
-        tarfile.open(fileobj=cast("IO[bytes]", _Frugal(unpacked)), mode="r:") as archive,
+        tarfile.open(fileobj=cast("IO[bytes]", _Unpacked(unpacked)), mode="r:") as archive,
     ):
         for count, entry in enumerate(archive, 1):
-            if entry.name.count("/") == 1 and entry.name.endswith("/PKG-INFO"):
-                member = archive.extractfile(entry)
-                if member is not None:
-                    return _bounded(member)
-            # the next entry is behind the content of this one
-            if count >= MAX_ENTRIES or entry.offset_data + entry.size > MAX_UNPACKED_SIZE:
-                raise ArchiveError(f"more than {MAX_ENTRIES} entries or {MAX_UNPACKED_SIZE} bytes before PKG-INFO")
+            # Of a regular file only: a link would have tarfile look for its target through the whole archive.
+            if entry.isreg() and entry.name.count("/") == 1 and entry.name.endswith("/PKG-INFO"):
+                return _bounded(cast("IO[bytes]", archive.extractfile(entry)))
+            if count >= MAX_ENTRIES:
+                raise ArchiveError(f"more than {MAX_ENTRIES} entries before PKG-INFO")
     raise ArchiveError(f"a source distribution has a PKG-INFO in its top folder, {distribution.filename} has none")
 
 

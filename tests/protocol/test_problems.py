@@ -63,7 +63,9 @@ def test_an_api_version_of_later_does_not_hide_the_rest() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html><h1>502 Bad Gateway</h1></html>", b"[]", b'"no"', b"\xff", b'{"title": ']
+    "body",
+    [b"", b"<html><h1>502 Bad Gateway</h1></html>", b"[]", b'"no"', b"\xff", b'{"title": ', b'{"a": ' + b"[" * 100_000],
+    ids=["nothing", "html", "list", "text", "binary", "broken", "deep"],
 )
 def test_what_is_no_problem(body: bytes) -> None:
     assert decode(body) is None

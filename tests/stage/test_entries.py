@@ -116,6 +116,7 @@ def test_without_previews_the_local_files_count(make_artifact: MakeArtifact) -> 
         (listed(SDIST, url=f"/f/{SDIST}"), f"url of {SDIST}"),
         (listed(SDIST, url="https://index.test/download/1"), f"url of {SDIST}"),
         (listed(SDIST, requires_python="3"), "requires-python"),
+        (listed(SDIST, requires_python=">=" + "3" * 5000), "requires-python"),
     ],
 )
 def test_an_index_that_says_too_little(file: ListedFile, told: str) -> None:

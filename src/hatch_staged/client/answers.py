@@ -121,7 +121,7 @@ def decode(answer: Answer, kind: type[_Decoded], asked: Asked) -> _Decoded:
     """
     try:
         return messages.decode(answer.body, kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except msgspec.DecodeError as error:
         if asked is Asked.ROOT and answer.media_type != messages.CONTENT_TYPE:
             raise _does_not_speak(answer, f"it answers a new session with {answer.media_type or 'nothing'}") from None
         wrong = printable(str(error))

@@ -146,7 +146,11 @@ def encode(message: msgspec.Struct) -> bytes:
 
 def decode(body: bytes, kind: type[_Decoded]) -> _Decoded:
     """Return the message of type `kind` in `body`; raise `msgspec.DecodeError` if it holds none."""
-    return msgspec.json.decode(body, type=kind)
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (UnicodeDecodeError, RecursionError) as error:
+        # msgspec's own way to say that a body is no JSON, or nested too deep
+        raise msgspec.DecodeError(str(error)) from None
 
 
 def _whole_seconds(message: msgspec.Struct) -> msgspec.Struct:

@@ -45,7 +45,7 @@ def decode(body: bytes) -> Problem | None:
     """Return the problem in `body`, or None if it holds none (a proxy's HTML page, for example)."""
     try:
         members = msgspec.json.decode(body, type=dict[str, object])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     members.setdefault("detail", members.get("details"))
     found = {}

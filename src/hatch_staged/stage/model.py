@@ -13,6 +13,7 @@ from packaging.pylock import Package, PackageSdist, PackageWheel
 from packaging.utils import canonicalize_name
 
 from hatch_staged.protocol.distributions import Distribution, Kind, parse_filename
+from hatch_staged.protocol.versions import LONGEST
 from hatch_staged.redaction import redact
 
 if TYPE_CHECKING:
@@ -121,6 +122,9 @@ class StagedRelease:
         if self.stage is not None:
             _check_url(f"{TOOL_TABLE}.stage", self.stage)
         _check_time(f"{TOOL_TABLE}.expires-at", self.expires_at)
+        for specifier in self.requires_python or ():
+            if len(specifier.version) > LONGEST:
+                raise InvalidEntryError("requires-python", "there is no such version of Python")
         self._check_artifacts()
 
     def _check_artifacts(self) -> None:

@@ -21,6 +21,7 @@ from packaging.version import InvalidVersion, Version
 from hatch_staged.errors import ConfigurationError, StagedError
 from hatch_staged.protocol.distributions import Kind
 from hatch_staged.protocol.states import SessionState
+from hatch_staged.protocol.versions import parse_version
 from hatch_staged.stage.model import (
     LOCK_VERSION,
     TOOL_NAME,
@@ -93,9 +94,11 @@ def parse(text: str, where: Path | str) -> StageFile:
     that we know, or no stage file.
     """
     try:
-        return _stage_file(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raw = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # for a number of thousands of digits it is no TOMLDecodeError
         raise ConfigurationError(f"the stage file is not TOML: {error}", where=str(where), hint=_MEND) from None
+    try:
+        return _stage_file(raw)
     except PylockValidationError as error:
         key = f"{error.context}: " if error.context else ""
         raise ConfigurationError(f"wrong stage file: {key}{error.message}", where=str(where), hint=_MEND) from None
@@ -132,7 +135,7 @@ def _check_lock_version(raw: Mapping[str, object]) -> None:
     # before anything else: a newer major version may give any other key another meaning
     found = raw.get("lock-version")
     with suppress(InvalidVersion):  # then Pylock says what is wrong with it
-        if isinstance(found, str) and Version(found).major > Version(LOCK_VERSION).major:
+        if isinstance(found, str) and parse_version(found).major > Version(LOCK_VERSION).major:
             raise InvalidEntryError("lock-version", f"{found} is newer than this hatch-staged, which reads 1.x")
 
 
