@@ -76,6 +76,36 @@ def test_specs(tmp_path: Path, make_file: MakeFile, specs: list[str], found: lis
     assert names(tmp_path, *specs) == found
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("foo-bar-1.0.tar.gz", "foo_bar-1.0.tar.gz"),
+        ("foo_bar-1.0.tar.gz", "foo_bar-1.0.0.tar.gz"),
+        ("Foo_Bar-1.0-py3-none-any.whl", "foo_bar-1.0-py3-none-any.whl"),
+        ("foo_bar-1.0-py2.py3-none-any.whl", "foo_bar-1.0-py3.py2-none-any.whl"),
+    ],
+)
+def test_one_distribution_under_two_names(tmp_path: Path, make_file: MakeFile, one: str, other: str) -> None:
+    # two folders: where upper and lower case are one, a folder holds only one of them
+    metadata = "Metadata-Version: 2.1\nName: foo-bar\nVersion: 1.0\n"
+    paths = [make_file(one, folder="dist", metadata=metadata), make_file(other, folder="more", metadata=metadata)]
+
+    with pytest.raises(
+        ConfigurationError, match=f"{one} and {other} are the same|{other} and {one} are the same"
+    ) as caught:
+        find(["dist", "more"], root=tmp_path, default=tmp_path / "dist")
+
+    assert all(str(path) in caught.value.where for path in paths)
+
+
+def test_wheels_of_two_builds_are_two(tmp_path: Path, make_file: MakeFile) -> None:
+    filenames = ["foo-1.0-1-py3-none-any.whl", "foo-1.0-2-py3-none-any.whl", WHEEL]
+    for filename in filenames:
+        make_file(filename)
+
+    assert names(tmp_path) == filenames
+
+
 def test_absolute_specs_do_not_need_the_root(tmp_path: Path, make_file: MakeFile) -> None:
     make_file(WHEEL)
 

@@ -61,16 +61,16 @@ def find(specs: Sequence[str], *, root: Path, default: Path) -> tuple[Release, .
     `specs` are files, folders and globs (``**`` goes down any number of folders), relative to `root` or absolute;
     without any, the folder `default` counts.  Folders contribute the wheels and source distributions right in them.
 
-    Raises `ConfigurationError` where a spec means nothing, where one file name stands for two files, and where a
-    project has more than one version, because a stage file holds one release per project; `ArtifactError` where a
-    file is broken or its metadata does not agree with its name.
+    Raises `ConfigurationError` where a spec means nothing, where one file name or two spellings of it stand for two
+    files, and where a project has more than one version, because a stage file holds one release per project;
+    `ArtifactError` where a file is broken or its metadata does not agree with its name.
     """
     try:
         paths = _unique(_expand(specs, root) if specs else _in_default_folder(default))
     except OSError as error:
         raise ArtifactError(f"this cannot be read: {error.strerror}", where=str(error.filename)) from error
     distributions = {path: _distribution(path) for path in paths}
-    _refuse_same_names(distributions)
+    _refuse_same_files(distributions)
     _refuse_several_versions(distributions.values())
     artifacts = [_read(path, distribution) for path, distribution in distributions.items()]
     return _releases(artifacts)
@@ -122,16 +122,20 @@ def _distribution(path: Path) -> Distribution:
         raise ArtifactError(str(error), where=str(path)) from None
 
 
-def _refuse_same_names(paths: Iterable[Path]) -> None:
-    by_name: dict[str, Path] = {}
-    for path in paths:
-        other = by_name.setdefault(path.name, path)
-        if other != path:
-            raise ConfigurationError(
-                f"{path.name} is there twice, and a release holds a file name once",
-                where=f"{other}, {path}",
-                hint="name the files to stage",
-            )
+def _refuse_same_files(distributions: Mapping[Path, Distribution]) -> None:
+    by_key: dict[str, Path] = {}
+    for path, distribution in distributions.items():
+        other = by_key.setdefault(distribution.key, path)
+        if other == path:
+            continue
+        same = (
+            f"{path.name} is there twice" if other.name == path.name else f"{other.name} and {path.name} are the same"
+        )
+        raise ConfigurationError(
+            f"{same}, and a release holds a distribution once",
+            where=f"{other}, {path}",
+            hint="name the files to stage",
+        )
 
 
 def _refuse_several_versions(distributions: Iterable[Distribution]) -> None:
