@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
-from hatch_staged.index.database import project_rows, schema
+from hatch_staged.index.database import project_rows, schema, session_rows
 from hatch_staged.index.database.engine import open_sqlite
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
     from hatch_staged.index.database.engine import Database
@@ -93,3 +98,37 @@ def test_writers_take_turns(database: Database) -> None:
         found = project_rows.find(tx, "foo")
     assert found is not None
     assert found.owner == "first"
+
+
+def test_errors_do_not_tell_what_is_stored(database: Database) -> None:
+    with database.reading() as tx:
+        tx.exec_driver_sql("DROP TABLE projects")
+        with pytest.raises(OperationalError) as caught:
+            project_rows.find(tx, "secret")
+        tx.rollback()
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, folders say who may read what is in them")
+def test_files_are_for_their_owner_whatever_the_folder_allows(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    database = open_sqlite(tmp_path / "index.sqlite3")
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    database.close()
+    assert modes == dict.fromkeys(["index.sqlite3", "index.sqlite3-wal", "index.sqlite3-shm"], 0o600)
+
+
+def test_due_sessions_are_found_by_their_index(database: Database, clock: Callable[[], datetime]) -> None:
+    statements = []
+
+    def capture(
+        _connection: object, _cursor: object, statement: str, parameters: tuple[object, ...], *_: object
+    ) -> None:
+        statements.append((statement, parameters))
+
+    with database.reading() as tx:
+        event.listen(tx, "before_cursor_execute", capture)
+        session_rows.due(tx, clock())
+        [(statement, parameters)] = statements
+        plan = tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    assert "live_sessions_by_expiry" in str(plan)

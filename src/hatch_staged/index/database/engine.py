@@ -62,7 +62,10 @@ def open_sqlite(path: Path) -> Database:
 
     Several processes may have it open: writers take turns, and readers do not wait for them.
     """
-    engine = create_engine(URL.create("sqlite", database=str(path)), pool_size=_CONNECTIONS)
+    # SQLite gives the files beside the database its permissions; those of the folder may be somebody else's choice.
+    path.touch(mode=0o600)
+    # Parameters have session tokens among them, and errors go to the log.
+    engine = create_engine(URL.create("sqlite", database=str(path)), pool_size=_CONNECTIONS, hide_parameters=True)
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return Database(engine)

@@ -9,7 +9,6 @@ from sqlalchemy import delete, exists, insert, select, update
 from hatch_staged.index.database import schema
 from hatch_staged.index.database.engine import TakenError, Transaction, unique
 from hatch_staged.index.records import Project
-from hatch_staged.protocol.states import SessionState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,10 +40,7 @@ def register(tx: Transaction, name: str, at: datetime) -> None:
 
 def release(tx: Transaction, name: str) -> None:
     """Forget `name` if it is only reserved and no live session needs the reservation any more."""
-    live = exists().where(
-        schema.sessions.c.project == name,
-        schema.sessions.c.state.not_in([state for state in SessionState if state.terminal]),
-    )
+    live = exists().where(schema.sessions.c.project == name, schema.LIVE)
     tx.execute(delete(_TABLE).where(_TABLE.c.name == name, _TABLE.c.registered_at.is_(None), ~live))
 
 

@@ -75,7 +75,8 @@ sessions = Table(
     Column("expired", Boolean, nullable=False),
 )
 
-_LIVE = text("state NOT IN ('published', 'canceled')")
+#: The condition of "non-terminal": as a text, because SQLite takes a partial index for its very words only.
+LIVE = text("state NOT IN ('published', 'canceled')")
 # "If a second attempt to create a session is received for the same name-version pair while an existing session for
 # that pair is in a non-terminal state [...] then a new session is not created."
 Index(
@@ -83,10 +84,10 @@ Index(
     sessions.c.project,
     sessions.c.version_key,
     unique=True,
-    sqlite_where=_LIVE,
-    postgresql_where=_LIVE,
+    sqlite_where=LIVE,
+    postgresql_where=LIVE,
 )
-Index("live_sessions_by_expiry", sessions.c.expires_at, sqlite_where=_LIVE, postgresql_where=_LIVE)
+Index("live_sessions_by_expiry", sessions.c.expires_at, sqlite_where=LIVE, postgresql_where=LIVE)
 
 files = Table(
     "files",

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _TABLE = schema.sessions
 _EDITABLE = [state for state in SessionState if state.editable]
-_LIVE = _TABLE.c.state.not_in([state for state in SessionState if state.terminal])
 
 
 def add(tx: Transaction, session: PublishingSession) -> None:
@@ -40,14 +39,14 @@ def find_by_token(tx: Transaction, token: str) -> PublishingSession | None:
 def live(tx: Transaction, project: str, version_key: str) -> PublishingSession:
     """Return the session of this project and version that is in a non-terminal state."""
     row = tx.execute(
-        select(_TABLE).where(_TABLE.c.project == project, _TABLE.c.version_key == version_key, _LIVE)
+        select(_TABLE).where(_TABLE.c.project == project, _TABLE.c.version_key == version_key, schema.LIVE)
     ).one()
     return PublishingSession(**row._asdict())
 
 
 def due(tx: Transaction, now: datetime) -> tuple[PublishingSession, ...]:
     """Return the editable sessions whose time is up; one that is being published is not interrupted."""
-    rows = tx.execute(select(_TABLE).where(_TABLE.c.expires_at <= now, _LIVE, _TABLE.c.state.in_(_EDITABLE)))
+    rows = tx.execute(select(_TABLE).where(_TABLE.c.expires_at <= now, schema.LIVE, _TABLE.c.state.in_(_EDITABLE)))
     return tuple(PublishingSession(**row._asdict()) for row in rows)
 
 
