@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from hatch_staged.index.records import FileUpload, PublishingSession, Received
     from hatch_staged.protocol.distributions import Distribution
 
-#: Guaranteed by hashlib, of a fixed length ("does not require additional parameters"), and not broken.
-SECURE_ALGORITHMS = hashlib.algorithms_guaranteed - {"md5", "sha1", "shake_128", "shake_256"}
+#: Guaranteed by hashlib, and of a fixed length ("does not require additional parameters"); spelled as there.
+ALGORITHMS = hashlib.algorithms_guaranteed - {"shake_128", "shake_256"}
+#: Those that are not broken.
+SECURE_ALGORITHMS = ALGORITHMS - {"md5", "sha1"}
+
+#: Each costs time for every byte of the file; nobody needs more.
+_MOST_HASHES = 4
 
 
 class InvalidFileError(Exception):
@@ -48,8 +53,11 @@ def check_filename(filename: str, session: PublishingSession) -> Distribution:
 def check_hashes(hashes: Mapping[str, str]) -> dict[str, str]:
     """Return `hashes` with digests in lower case.
 
-    Raises `InvalidRequestError` if an algorithm is unknown, a digest has not its length, or none of them is secure.
+    Raises `InvalidRequestError` if there are too many, an algorithm is unknown, a digest has not its length, or none of
+    them is secure.
     """
+    if len(hashes) > _MOST_HASHES:
+        raise _invalid("hashes", f"At most {_MOST_HASHES} hashes can be checked; sha256 is enough.")
     checked = {algorithm: _digest(algorithm, digest) for algorithm, digest in hashes.items()}
     if not checked.keys() & SECURE_ALGORITHMS:
         raise _invalid("hashes", "At least one secure hash is needed; sha256 is recommended.")
@@ -76,9 +84,9 @@ def inspect(objects: Objects, file: FileUpload, received: Received) -> CoreMetad
 
 def _digest(algorithm: str, digest: str) -> str:
     source = f"hashes.{algorithm}"
-    length = _digest_size(algorithm)
-    if not length:
+    if algorithm not in ALGORITHMS:
         raise _invalid(source, f"{algorithm} is not a hash algorithm that can be used here.")
+    length = hashlib.new(algorithm, usedforsecurity=False).digest_size
     try:
         decoded = bytes.fromhex(digest)
     except ValueError:
@@ -86,14 +94,6 @@ def _digest(algorithm: str, digest: str) -> str:
     if len(decoded) != length or len(digest) != 2 * length:
         raise _invalid(source, f"A {algorithm} digest has {2 * length} hexadecimal digits.")
     return digest.lower()
-
-
-def _digest_size(algorithm: str) -> int:
-    """Return the length of a digest in bytes; 0 if the algorithm cannot be used without additional parameters."""
-    try:
-        return hashlib.new(algorithm, usedforsecurity=False).digest_size
-    except (ValueError, TypeError):  # hashlib's answers to an unknown name, and to one that can be none
-        return 0
 
 
 def _invalid(source: str, message: str) -> InvalidRequestError:
