@@ -144,13 +144,20 @@ def test_extension_and_cancelation(api: Api) -> None:
         ({"meta": {"api-version": 2.0}, "name": "foo", "version": "1.0"}, "meta.api-version"),
         ({"meta": META, "name": "-", "version": "1.0"}, "name"),
         ({"meta": META, "name": "foo", "version": "one"}, "version"),
+        ({"meta": META, "name": "x" * 201, "version": "1.0"}, "name"),
+        ({"meta": META, "name": "\u017fix", "version": "1.0"}, "name"),
+        ({"meta": META, "name": "foo", "version": "1" * 5000}, "version"),
+        ({"meta": META, "name": "foo", "version": "1." * 100 + "0"}, "version"),
+        ({"meta": META, "name": "foo", "version": "1+\u017f"}, "version"),
     ],
 )
 def test_wrong_creation_names_the_key(api: Api, body: object, source: str) -> None:
     assert sources(api.post("/upload/", body)) == [source]
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b'{"meta": {"api-version": "2.0"}, "name": "\xff"}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff", b'{"x":' + b"[" * 200_000, b'{"meta": {"api-version": "2.0"}, "name": "\xff"}']
+)
 def test_what_is_no_json_is_refused(api: Api, client: TestClient, content: bytes) -> None:
     headers = {**api.headers, "Content-Type": CONTENT_TYPE}
     assert sources(client.post("/upload/", content=content, headers=headers))
@@ -222,14 +229,20 @@ def basic(user: str, secret: str) -> str:
         "Digest {secret}",
         "Basic ?",
         "Basic /w==",
+        b"Basic \xe9\xe9",
+        b"Bearer \xe9\xe9",
         basic("__token__", "wrong"),
         basic("__token__", ""),
     ],
 )
-def test_without_valid_credentials_everything_is_401(api: Api, client: TestClient, credentials: str | None) -> None:
+def test_without_valid_credentials_everything_is_401(
+    api: Api, client: TestClient, credentials: str | bytes | None
+) -> None:
     session = api.create()
     file = api.post(session["links"]["upload"], WHEEL.declared()).json()
-    headers = {} if credentials is None else {"Authorization": credentials.format(secret=api.secret)}
+    if isinstance(credentials, str):
+        credentials = credentials.format(secret=api.secret).encode()
+    headers = {} if credentials is None else {b"Authorization": credentials}
     links = [session["links"][name] for name in ("upload", "publish", "extend")]
     for url in ("/upload/", *links, *file["links"].values(), file["mechanism"]["file_url"]):
         method = "GET" if url == file["links"]["file-upload-session"] else "POST"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from typing import TYPE_CHECKING, TypeVar
 
@@ -99,7 +98,7 @@ def _secret(credentials: str) -> str | None:
         return None
     try:
         user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # neither ASCII, nor base64, nor UTF-8
         return None
     return password if user == _BASIC_USER else None
 

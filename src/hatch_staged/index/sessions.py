@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from hatch_staged.index.core import Index
     from hatch_staged.index.database.engine import Transaction
 
+# No file name has room for a longer name or version (characters).
+_LONGEST = 200
+
 
 @dataclass(frozen=True)
 class SessionStatus:
@@ -150,6 +153,7 @@ def _refuse_unfinished(files: tuple[FileUpload, ...]) -> None:
 
 
 def _project(name: str) -> str:
+    _bound("name", name)
     try:
         return canonicalize_name(name, validate=True)
     except InvalidName:
@@ -157,10 +161,16 @@ def _project(name: str) -> str:
 
 
 def _version(version: str) -> Version:
+    _bound("version", version)
     try:
         return Version(version)
     except InvalidVersion:
         raise _invalid("version", f"{version!r} is not a valid version.") from None
+
+
+def _bound(source: str, value: str) -> None:
+    if len(value) > _LONGEST:
+        raise _invalid(source, f"A {source} can have at most {_LONGEST} characters.")
 
 
 def _invalid(source: str, message: str) -> InvalidRequestError:
