@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.tags import Tag
-from packaging.utils import canonicalize_name
+from packaging.utils import BuildTag, canonicalize_name
 from packaging.version import Version
 
 from hatch_staged.protocol.distributions import Distribution, Kind, parse_filename
@@ -21,10 +21,10 @@ VERSIONS = st.builds(
     st.sampled_from(["", "a1", "b2", "rc3", ".post4", ".dev5", "rc1.post2.dev3", "+local.7"]),
 )
 TAGS = st.sampled_from(["py3-none-any", "py2.py3-none-any", "cp310-cp310-manylinux_2_17_x86_64.manylinux2014_x86_64"])
-BUILDS = st.sampled_from(["", "-1", "-2abc"])
+BUILDS: dict[str, BuildTag] = {"": (), "-1": (1, ""), "-2abc": (2, "abc")}
 
 
-@given(NAMES, VERSIONS, BUILDS, TAGS)
+@given(NAMES, VERSIONS, st.sampled_from(sorted(BUILDS)), TAGS)
 def test_wheels(name: str, version: str, build: str, tags: str) -> None:
     filename = f"{name}-{version}{build}-{tags}.whl"
     said = parse_filename(filename)
@@ -35,7 +35,7 @@ def test_wheels(name: str, version: str, build: str, tags: str) -> None:
         version=Version(version),
         kind=Kind.WHEEL,
         tags=frozenset(Tag(i, a, p) for i in interpreters for a in abis for p in platforms),
-        build={"": (), "-1": (1, ""), "-2abc": (2, "abc")}[build],
+        build=BUILDS[build],
     )
 
 
