@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from tests.client.upload_server import DROP, Reply, UploadServer, problem
 from hatch_staged.client import transport as module
 from hatch_staged.client.credentials import Credentials
 from hatch_staged.client.transport import MAX_REDIRECTS, Repeat, Transport
-from hatch_staged.client.waiting import Patience
+from hatch_staged.client.waiting import Patience, Waiter
 from hatch_staged.errors import ConfigurationError, ProtocolError, UnreachableError
 
 if TYPE_CHECKING:
@@ -151,6 +151,56 @@ def test_an_answer_that_does_not_end_is_cut(index: UploadServer, transport: Tran
 
     with pytest.raises(ProtocolError, match="more than"):
         transport.fetch(f"{index.origin}/any", headers={})
+
+
+def test_how_long_an_answer_may_be_is_an_argument(index: UploadServer, pauses: Pauses) -> None:
+    index.script("GET", "/any", Reply(200, b"x" * 10), Reply(200, b"x" * 11))
+    url = f"{index.origin}/any"
+
+    with Transport(index.endpoint, waiter=pauses.waiter(), max_body=10) as transport:
+        assert transport.fetch(url, headers={}).body == b"x" * 10
+        with pytest.raises(ProtocolError, match="more than 10 bytes"):
+            transport.fetch(url, headers={})
+
+
+class Drips:
+    """A clock that goes on by 20 seconds each time somebody looks at it."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def __call__(self) -> datetime:
+        """Return the time."""
+        self.looks += 1
+        return NOON + timedelta(seconds=20 * self.looks)
+
+
+@pytest.mark.parametrize("status", [200, 503])
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_an_answer_that_drips_is_given_up(index: UploadServer, pauses: Pauses, *, status: int, encoding: str) -> None:
+    # the beginning of a gzip file, whose content never comes
+    body = b"\x1f\x8b\x08\x08\0\0\0\0\0\0" + b"name" * 1_000_000
+    index.script("GET", "/any", Reply(status, body, {"Content-Encoding": encoding}))
+    url = f"{index.origin}/any"
+
+    with (
+        Transport(index.endpoint, waiter=Waiter(sleep=pauses.append, now=Drips()), deadline=60) as transport,
+        pytest.raises(UnreachableError, match="not complete after 60 seconds") as caught,
+    ):
+        transport.fetch(url, headers={})
+
+    assert caught.value.where == url
+    assert len(index.seen) == 1, "it would be no faster the next time"
+
+
+def test_a_download_may_take_its_time(index: UploadServer, pauses: Pauses) -> None:
+    index.script("GET", "/any", Reply(200, b"x" * 1_000_000))
+
+    with (
+        Transport(index.endpoint, waiter=Waiter(sleep=pauses.append, now=Drips()), deadline=60) as transport,
+        transport.stream(f"{index.origin}/any", headers={}) as (_, pieces),
+    ):
+        assert b"".join(pieces) == b"x" * 1_000_000
 
 
 def test_a_download_gives_pieces_as_they_are_and_fails_when_they_end(index: UploadServer, transport: Transport) -> None:

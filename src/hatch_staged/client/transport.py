@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import ssl
 from contextlib import contextmanager
+from datetime import timedelta
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 import httpx2
@@ -22,6 +23,7 @@ from hatch_staged.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
     from types import TracebackType
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     #: scheme, host, port
     Origin = tuple[str, str, int | None]
 
-#: An answer that is read into memory is never longer (bytes): the page of a release with 100,000 files would fit.
+#: An answer that is read into memory is no longer (bytes): the page of a release with 100,000 files would fit.
 MAX_BODY_SIZE = 64 * 1024 * 1024
 #: A page or a file is at most this many redirects away.
 MAX_REDIRECTS = 5
@@ -76,9 +78,10 @@ class Transport:
 
     `credentials` go to the origin of `endpoint`, and to origins that the index itself has named (`trust`); never from
     https to http.  `ca_cert` is a file of certificates to trust in place of the system's, `client_cert` and
-    `client_key` identify us.  `timeout` is the seconds to wait for a connection, or for the next byte.  A context
-    manager that closes its connections.  Raises `ConfigurationError` for an endpoint that is no http(s) URL and for
-    certificates that cannot be read.
+    `client_key` identify us.  `timeout` is the seconds to wait for a connection, or for the next byte.  An answer that
+    is read into memory has at most `max_body` bytes, all of them within `deadline` seconds of its headers.  A
+    context manager that closes its connections.  Raises `ConfigurationError` for an endpoint that is no http(s) URL
+    and for certificates that cannot be read.
     """
 
     def __init__(
@@ -90,6 +93,8 @@ class Transport:
         client_cert: Path | None = None,
         client_key: Path | None = None,
         timeout: float = 60.0,
+        deadline: float = 300.0,
+        max_body: int = MAX_BODY_SIZE,
         waiter: Waiter | None = None,
     ) -> None:
         try:
@@ -99,6 +104,8 @@ class Transport:
         self.endpoint = endpoint
         self.credentials = credentials
         self.waiter = waiter or Waiter()
+        self._deadline = deadline
+        self._max_body = max_body
         self._trusted = {self._home}
         self._http = httpx2.Client(
             verify=_tls(ca_cert, client_cert, client_key),
@@ -215,11 +222,42 @@ class Transport:
             headers = {name.lower(): value for name, value in response.headers.items()}
             answer = Answer(url, response.status_code, headers)
             if whole or not answer.successful:
-                answer = Answer(url, response.status_code, headers, _body(response, url))
+                answer = Answer(url, response.status_code, headers, self._body(response, url))
         except BaseException:
             response.close()
             raise
         return response, answer
+
+    def _body(self, response: httpx2.Response, url: str) -> bytes:
+        """Return the body, decoded, unless it is too long or takes too long."""
+        response.stream = _Timed(cast("httpx2.SyncByteStream", response.stream), url, self._deadline, self.waiter.now)
+        body = bytearray()
+        for piece in response.iter_bytes():
+            body += piece
+            if len(body) > self._max_body:
+                raise ProtocolError(f"an answer of more than {self._max_body} bytes", where=redact(url))
+        return bytes(body)
+
+
+class _Timed(httpx2.SyncByteStream):
+    """A body as it arrives, for so many `seconds`: below the decoder, which may take much and give nothing."""
+
+    def __init__(self, stream: httpx2.SyncByteStream, url: str, seconds: float, now: Callable[[], datetime]) -> None:
+        self._stream = stream
+        self._url = url
+        self._seconds = seconds
+        self._now = now
+
+    def __iter__(self) -> Iterator[bytes]:
+        end = self._now() + timedelta(seconds=self._seconds)
+        for piece in self._stream:
+            if self._now() > end:
+                what = f"the index is too slow: its answer is not complete after {self._seconds:.0f} seconds"
+                raise UnreachableError(what, where=redact(self._url), hint="try again later")
+            yield piece
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 def _origin(url: str) -> Origin:
@@ -248,15 +286,6 @@ def _tls(ca_cert: Path | None, client_cert: Path | None, client_key: Path | None
         files = ", ".join(str(path) for path in (ca_cert, client_cert, client_key) if path)
         raise ConfigurationError(f"these certificates cannot be used: {error.strerror}", where=files) from error
     return context
-
-
-def _body(response: httpx2.Response, url: str) -> bytes:
-    body = bytearray()
-    for piece in response.iter_bytes():
-        body += piece
-        if len(body) > MAX_BODY_SIZE:
-            raise ProtocolError(f"an answer of more than {MAX_BODY_SIZE} bytes", where=redact(url))
-    return bytes(body)
 
 
 def _pieces(response: httpx2.Response) -> Iterator[bytes]:
