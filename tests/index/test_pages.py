@@ -22,6 +22,12 @@ def test_health(client: TestClient) -> None:
     assert client.get("/-/health").json()["status"] == "ok"
 
 
+def test_without_its_database_it_is_not_healthy(client: TestClient, index: Index) -> None:
+    with index.database.writing() as tx:
+        tx.exec_driver_sql("DROP TABLE projects")
+    assert client.get("/-/health").status_code == 500
+
+
 def test_links_have_the_base_url_that_clients_see(index: Index) -> None:
     with TestClient(create_app(index, base_url="https://index.example.com/team/")) as client:
         assert "https://index.example.com/team/upload/" in client.get("/").text

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from hatch_staged import __version__
 from hatch_staged.index import urls
+from hatch_staged.index.database import project_rows
 from hatch_staged.index.fronts import Front, resource
 
 if TYPE_CHECKING:
@@ -69,5 +70,6 @@ class Pages(Front):
         return JSONResponse({"status": "ok", "version": __version__}, headers={"Cache-Control": "no-store"})
 
     def _ask_database(self) -> None:
-        with self.index.database.reading():
-            pass
+        with self.index.database.reading() as tx:
+            # A transaction alone would not look at the file.
+            project_rows.registered(tx)
