@@ -7,12 +7,16 @@ from html import unescape
 from typing import TYPE_CHECKING
 
 import pytest
+from starlette.testclient import TestClient
 from tests.index.building import Built, build, metadata_of
 from tests.index.test_upload_api import is_problem
 
+from hatch_staged.index.app import create_app
+
 if TYPE_CHECKING:
-    from starlette.testclient import TestClient
-    from tests.index.conftest import Api
+    from tests.index.conftest import Api, Clock
+
+    from hatch_staged.index.core import Index
 
 HTML = {"Accept": "text/html"}
 JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
@@ -64,6 +68,29 @@ def test_html_says_what_json_says(client: TestClient, simple: str, built: Built)
 def test_other_spellings_are_redirected(client: TestClient, simple: str) -> None:
     answer = client.get(f"{simple}FOO/", follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (301, f"{simple}foo/")
+
+
+def test_pages_without_the_last_slash_are_redirected(index: Index, api: Api, client: TestClient, simple: str) -> None:
+    outside = TestClient(create_app(index, base_url="https://index.example.com/team/"))
+    path = simple.removeprefix("http://index.test")
+    for page in (path, f"{path}foo/", f"{path}F%20o/"):
+        answer = outside.get(page.removesuffix("/"), follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (301, f"https://index.example.com/team{page}")
+        assert answer.headers["cache-control"] == client.get(path, headers=api.headers).headers["cache-control"]
+
+
+def test_nothing_else_is_redirected(client: TestClient) -> None:
+    for url in ("/upload", "/upload/sessions/a", "/-/health/", "/simple/foo/bar", "/stage/a"):
+        is_problem(client.get(url, follow_redirects=False), 404)
+
+
+def test_equal_versions_are_listed_once(api: Api, client: TestClient, clock: Clock) -> None:
+    for version, filename in (("1.0.0", "foo-1.0.tar.gz"), ("1.0", "foo-1.0-py3-none-any.whl")):
+        session = api.create(version=version)
+        api.stage(session, build(filename))
+        api.post(session["links"]["publish"])
+        clock.advance(seconds=1)
+    assert client.get("/simple/foo/", headers=JSON).json()["versions"] == ["1.0.0"]
 
 
 def test_other_projects_are_not_there(client: TestClient, simple: str) -> None:

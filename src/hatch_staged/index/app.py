@@ -41,11 +41,14 @@ def create_app(index: Index, *, base_url: str | None = None) -> Starlette:
             with suppress(asyncio.CancelledError):
                 await sweeping
 
-    return Starlette(
+    app = Starlette(
         routes=[route for front in fronts for route in front.routes()],
         exception_handlers=ProblemResponses(index, base_url).handlers(),
         lifespan=lifespan,
     )
+    # Starlette's redirects do not know `base_url`, nor what may be kept: `SimpleApi` has its own.
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _sweep_for_ever(index: Index) -> None:

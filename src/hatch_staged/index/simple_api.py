@@ -47,6 +47,8 @@ class SimpleApi(Front):
     def routes(self) -> list[Route]:
         """Return the endpoints."""
         return [
+            *(self._without_slash(path, _PUBLISHED_PAGE) for path in (urls.SIMPLE, urls.SIMPLE_PROJECT)),
+            *(self._without_slash(path, _STAGED) for path in (urls.STAGE, urls.STAGE_PROJECT)),
             resource(urls.SIMPLE, GET=self.published_root),
             resource(urls.SIMPLE_PROJECT, GET=self.published_project),
             resource(urls.PUBLISHED_FILE, GET=self.published_file),
@@ -106,6 +108,15 @@ class SimpleApi(Front):
         find = partial(catalogue.staged_file, self.index, request.path_params["session_token"])
         return await self._file(request, find, _STAGED)
 
+    def _without_slash(self, path: str, headers: Mapping[str, str]) -> Route:
+        """Return the route for a page whose last slash was left out (PEP 503: it SHOULD be redirected)."""
+
+        async def redirect(request: Request) -> Response:
+            page = self.urls(request).fill(path, **request.path_params)
+            return RedirectResponse(page, HTTPStatus.MOVED_PERMANENTLY.value, headers=headers)
+
+        return resource(path.rstrip("/"), GET=redirect)
+
     async def _file(self, request: Request, find: Callable[[str], Artifact], headers: Mapping[str, str]) -> Response:
         filename: str = request.path_params["filename"]
         artifact = await run_in_threadpool(find, filename.removesuffix(METADATA_SUFFIX))
@@ -131,7 +142,9 @@ def _project(
     request: Request, listing: Listing, url: Callable[[Artifact], str], headers: Mapping[str, str]
 ) -> Response:
     kind = _format(request)
-    versions = sorted({artifact.version for artifact in listing.artifacts}, key=Version)
+    # Of equal versions the spelling that was there first.
+    latest_first = sorted(listing.artifacts, key=lambda artifact: artifact.upload_time, reverse=True)
+    versions = {Version(artifact.version): artifact.version for artifact in latest_first}
     files = tuple(
         ListedFile(
             filename=artifact.filename,
@@ -145,7 +158,7 @@ def _project(
         )
         for artifact in listing.artifacts
     )
-    page = ProjectPage(name=listing.project, versions=tuple(versions), files=files)
+    page = ProjectPage(name=listing.project, versions=tuple(versions[each] for each in sorted(versions)), files=files)
     content = msgspec.json.encode(page) if kind is Format.JSON else simple_html.project(page)
     return Response(content, media_type=kind.value, headers=headers)
 

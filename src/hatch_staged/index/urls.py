@@ -45,11 +45,11 @@ class Urls:
 
     def session(self, session_id: str, path: str = SESSION) -> str:
         """Return the URL of a publishing session, or of what `path` names in it."""
-        return self._fill(path, session_id=session_id)
+        return self.fill(path, session_id=session_id)
 
     def file(self, address: FileAddress, path: str = FILE) -> str:
         """Return the URL of a file upload session, or of what `path` names in it."""
-        return self._fill(path, session_token=address.session_token, file_id=address.file_id)
+        return self.fill(path, session_token=address.session_token, file_id=address.file_id)
 
     def simple(self) -> str:
         """Return the simple index of everything published."""
@@ -57,23 +57,24 @@ class Urls:
 
     def simple_project(self, project: str) -> str:
         """Return the page of a published project."""
-        return self._fill(SIMPLE_PROJECT, project=project)
+        return self.fill(SIMPLE_PROJECT, project=project)
 
     def published_file(self, sha256: str, filename: str) -> str:
         """Return where a published file is downloaded."""
-        return self._fill(PUBLISHED_FILE, sha256=sha256, filename=filename)
+        return self.fill(PUBLISHED_FILE, sha256=sha256, filename=filename)
 
     def stage(self, session_token: str) -> str:
         """Return the simple index of a stage."""
-        return self._fill(STAGE, session_token=session_token)
+        return self.fill(STAGE, session_token=session_token)
 
     def stage_project(self, session_token: str, project: str) -> str:
         """Return the page of a project in a stage."""
-        return self._fill(STAGE_PROJECT, session_token=session_token, project=project)
+        return self.fill(STAGE_PROJECT, session_token=session_token, project=project)
 
     def staged_file(self, session_token: str, filename: str) -> str:
         """Return where a file of a stage is downloaded."""
-        return self._fill(STAGED_FILE, session_token=session_token, filename=filename)
+        return self.fill(STAGED_FILE, session_token=session_token, filename=filename)
 
-    def _fill(self, path: str, **values: str) -> str:
+    def fill(self, path: str, **values: str) -> str:
+        """Return the URL of any of the paths above, with `values` in its places."""
         return self.base + path.format(**{name: quote(value, safe="") for name, value in values.items()})
