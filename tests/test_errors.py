@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hatch_staged import errors
-from hatch_staged.errors import StagedError
+from hatch_staged.errors import StagedError, one_line
 
 # The table of exit codes, which scripts rely on.
 EXIT_CODES = {
@@ -35,7 +35,14 @@ def test_each_class_has_its_exit_code() -> None:
     assert {each.__name__: each.exit_code for each in CLASSES} == EXIT_CODES
 
 
-TEXTS = st.text("a \n\r\x0b\x1c\x85\u2028", max_size=10)
+@given(st.text())
+def test_one_line_has_nothing_that_moves_a_cursor(text: str) -> None:
+    line = one_line(text)
+    assert line.isprintable()
+    assert not text.isprintable() or line == text
+
+
+TEXTS = st.text("a \n\r\x0b\x1b\x1c\x85\u2028", max_size=10)
 
 
 @given(st.sampled_from(CLASSES), TEXTS.map("what".__add__), TEXTS, TEXTS)
@@ -43,7 +50,7 @@ def test_an_error_is_one_to_three_lines(kind: type[StagedError], what: str, wher
     error = kind(what, where=where, hint=hint)
     lines = error.lines()
     assert len(lines) == 1 + bool(where) + bool(hint)
-    assert all(len(line.splitlines()) == 1 for line in lines)
+    assert all(line.isprintable() for line in lines)
     assert str(error) == "\n".join(lines)
 
 
@@ -52,3 +59,5 @@ def test_what_where_and_what_next() -> None:
     assert (error.what, error.where, error.hint) == ("it failed", "here", "this")
     assert error.lines() == ["it failed", "  at: here", "  try: this"]
     assert StagedError("it failed").lines() == ["it failed"]
+    odd = StagedError("it\x1b[31m failed", where="he\x07re", hint="th\u202eis")
+    assert odd.lines() == ["it [31m failed", "  at: he re", "  try: th is"]

@@ -9,6 +9,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+def one_line(text: str) -> str:
+    """Return `text`, which may be somebody else's, as one line that leaves a terminal as it is."""
+    return "".join(character if character.isprintable() else " " for character in " ".join(text.splitlines()))
+
+
 class StagedError(Exception):
     """The base of all our errors; on its own it means "failed" (exit code 1).
 
@@ -25,9 +30,9 @@ class StagedError(Exception):
         self.hint = hint
 
     def lines(self) -> list[str]:
-        """Return what a user reads: one to three lines without line breaks of their own."""
+        """Return what a user reads: one to three lines without line breaks and control characters of their own."""
         parts = (self.what, f"  at: {self.where}" if self.where else "", f"  try: {self.hint}" if self.hint else "")
-        return [" ".join(part.splitlines()) if part else part for part in parts if part]
+        return [one_line(part) for part in parts if part]
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

@@ -20,6 +20,7 @@ from hatch_staged.errors import (
     StagedError,
     StageGoneError,
     UnreachableError,
+    one_line,
 )
 from hatch_staged.protocol import messages, problems
 from hatch_staged.redaction import redact
@@ -155,7 +156,7 @@ def printable(text: str, secrets: Collection[str] = ()) -> str:
     for secret in filter(None, secrets):
         text = text.replace(secret, "***")
     text = _URL.sub(lambda match: redact(match.group()), text)
-    text = "".join(character if character.isprintable() else " " for character in text)
+    text = one_line(text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
