@@ -103,6 +103,7 @@ def person(tmp_path: Path, port: str) -> Iterator[tuple[Path, dict[str, str]]]:
             subprocess.run(stop, cwd=work, env=variables, check=True, capture_output=True)
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize("page", ["tutorial.md", "howto-team-index.md"])
 def test_a_page_runs_as_it_is_written(page: str, tmp_path: Path) -> None:
     ports = {LOCAL_PORT: free_port(), TEAM_PORT: free_port()}

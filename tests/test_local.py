@@ -78,6 +78,15 @@ def test_it_starts_once_keeps_its_port_and_lets_its_token_upload(folder: Path) -
     assert LocalIndex(folder).token() == token
 
 
+def test_it_imports_nothing_from_the_folder_that_somebody_works_in(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "starlette.py").write_text("raise SystemExit('the code of a project ran')")
+    monkeypatch.chdir(tmp_path)
+    local = LocalIndex(folder, default_port=0)
+    assert local.start() == local.url
+
+
 def test_two_starts_at_once_start_one(folder: Path) -> None:
     with ThreadPoolExecutor() as threads:
         starts = [threads.submit(LocalIndex(folder, default_port=0).start) for _ in range(3)]

@@ -1,5 +1,8 @@
 """Run every check of the project: style, types, imports, docs, and the tests on every Python that is here.
 
+On the Python that runs this all tests run, and their coverage is measured; on the others those that start no long
+chain of processes, and the main job.  `--everything` runs all tests on all of them.
+
 The tools live in `.venv/` inside the clone, the environments that Hatch makes of `pyproject.toml` in `.venv/hatch/`.
 """
 
@@ -7,27 +10,53 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 from bootstrap import SCRIPTS, make_environment, require_python, run, tell
 
 CLONE = Path(__file__).resolve().parent.parent
 ENVIRONMENT = CLONE / ".venv"
+THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 
 
 def main() -> None:
     """Run all checks; exit with something other than 0 at the first that fails."""
     require_python()
+    selection = [] if "--everything" in sys.argv[1:] else ["--", "-m", "not journey"]
     tell("Set up: Hatch, in .venv")
     make_environment(ENVIRONMENT, "hatch>=1.18")
-    for title, arguments in (
-        ("Style, types and the direction of imports", ("run", "lint:all")),
-        ("The docs, warnings as errors", ("run", "docs:build")),
-        ("The tests, on every Python that is here", ("test", "--all", "--cover")),
-    ):
-        tell(title)
-        command = [str(ENVIRONMENT / SCRIPTS / "hatch"), *arguments]
-        run(command, cwd=CLONE, env=variables(), shown=shlex.join(["hatch", *arguments]))
+    tell("Style, types and the direction of imports")
+    hatch("run", "lint:all")
+    tell("The docs, warnings as errors")
+    hatch("run", "docs:build")
+    for version in PYTHONS:
+        if version == THIS_PYTHON:
+            continue
+        if not is_here(version):
+            tell(f"Python {version} is not on this machine: not tested with it")
+            continue
+        tell(f"The tests on Python {version}")
+        hatch("test", "--python", version, *selection)
+    tell(f"All tests on Python {THIS_PYTHON}, and what they cover")
+    hatch("test", "--python", THIS_PYTHON, "--cover")
+
+
+def hatch(*arguments: str) -> None:
+    """Run Hatch in the clone, with the folders and the Pythons of `variables`."""
+    command = [str(ENVIRONMENT / SCRIPTS / "hatch"), *arguments]
+    run(command, cwd=CLONE, env=variables(), shown=shlex.join(["hatch", *arguments]))
+
+
+def is_here(version: str) -> bool:
+    """Whether this machine has a Python of that version that runs."""
+    try:
+        command = [f"python{version}", "-c", ""]
+        return subprocess.run(command, env=variables(), capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
 
 
 def variables() -> dict[str, str]:

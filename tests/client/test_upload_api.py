@@ -153,6 +153,34 @@ def test_what_the_index_echoes_is_shown_without_secrets(index: UploadServer, cli
     assert caught.value.what == f"the index refused (400): Odd; you sent *** to {index.origin}/stage/***/ as ***"
 
 
+def test_notices_are_shown_without_escapes_and_secrets(index: UploadServer, client: Client) -> None:
+    told = f"a\x1b[31m \u202enotice for {SECRET} in {TOKEN} at https://u:p@i.example/?q"
+    index.notices.append(told)
+    index.add_file("foo-1.0.tar.gz").notices.append(told)
+
+    session = client.create_session("foo", "1.0")
+
+    shown = ("a [31m  notice for *** in *** at https://i.example/",)
+    assert session.notices == shown
+    assert session.files["foo-1.0.tar.gz"].notices == shown
+
+
+@pytest.mark.parametrize("filename", ["foo\x1b[2J-1.0.tar.gz", "foo\n.whl", f"{SECRET}.whl", f"{TOKEN}.whl", "x" * 501])
+def test_file_names_that_cannot_be_shown(index: UploadServer, client: Client, filename: str) -> None:
+    index.add_file(filename)
+
+    with pytest.raises(ProtocolError, match="the session has a file with a name that cannot be shown") as caught:
+        client.create_session("foo", "1.0")
+
+    assert filename not in str(caught.value)
+
+
+def test_files_of_other_kinds_are_left_to_others(index: UploadServer, client: Client) -> None:
+    index.add_file("foo-1.0-py3.9.egg")
+
+    assert list(client.create_session("foo", "1.0").files) == ["foo-1.0-py3.9.egg"]
+
+
 def test_a_session_of_another_index_gets_no_credentials(other: UploadServer, client: Client) -> None:
     with pytest.raises(ConfigurationError, match="does not belong to the index"):
         client.session(f"{other.origin}/odd/place/s")

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.index.building import build
 
-from hatch_staged.index.objects import FolderObjects, MemoryObjects, Objects
+from hatch_staged.archives import read_metadata
+from hatch_staged.index.objects import FolderObjects, MemoryObjects, Objects, ObjectsError
+from hatch_staged.protocol.distributions import parse_filename
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -87,6 +89,28 @@ def test_broken_stream_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConnectionError):
         asyncio.run(FolderObjects(tmp_path).put("files/a", _broken(12 * 1024 * 1024)))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(("offset", "whence"), [(-1, io.SEEK_SET), (-11, io.SEEK_CUR), (-21, io.SEEK_END)])
+def test_nothing_is_before_the_beginning(objects: Objects, offset: int, whence: int) -> None:
+    put(objects, "files/a", bytes(20))
+    with objects.open("files/a") as file:
+        file.seek(10)
+        with pytest.raises(OSError, match="Invalid argument"):
+            file.seek(offset, whence)
+        assert file.seek(-20, io.SEEK_END) == 0
+        assert file.seek(30) == 30
+        assert file.read() == b""
+
+
+def test_object_that_goes_away_while_it_is_read_is_no_broken_archive(tmp_path: Path) -> None:
+    objects = FolderObjects(tmp_path)
+    for name in ("foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz"):
+        put(objects, "files/a", build(name).data)
+        with objects.open("files/a") as file:
+            objects.delete("files/a")
+            with pytest.raises(ObjectsError, match="not found"):
+                read_metadata(file, parse_filename(name))
 
 
 def test_delete_is_content_with_what_is_gone(objects: Objects) -> None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from starlette.testclient import TestClient
 from tests.index.building import build
+from tests.index.conftest import Api
 
 from hatch_staged.index import tokens
+from hatch_staged.index.app import create_app
+from hatch_staged.index.objects import FolderObjects
 from hatch_staged.protocol.messages import CONTENT_TYPE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from httpx2 import Response
-    from starlette.testclient import TestClient
-    from tests.index.conftest import Api
 
     from hatch_staged.index.core import Index
 
@@ -113,6 +118,21 @@ def test_failed_completion_is_told_in_the_session(api: Api) -> None:
     is_problem(api.post(file["links"]["complete"]), 400)
     [told] = api.get(session["links"]["session"]).json()["files"].values()
     assert (told["status"], told["notices"]) == ("error", ["no bytes were received"])
+
+
+def test_failing_disk_is_not_the_files_fault(index: Index, tmp_path: Path) -> None:
+    index = replace(index, objects=FolderObjects(tmp_path / "objects"))
+    with TestClient(create_app(index), base_url="http://index.test", raise_server_exceptions=False) as client:
+        api = Api(client, tokens.create(index, user="alice"))
+        file = api.post(api.create()["links"]["upload"], WHEEL.declared()).json()
+        api.send(file["mechanism"]["file_url"], WHEEL.data)
+        [stored] = (tmp_path / "objects" / "files").iterdir()
+        stored.rename(tmp_path / "away")
+        answer = api.post(file["links"]["complete"])
+        is_problem(answer, 500)
+        assert str(tmp_path) not in answer.text
+        (tmp_path / "away").rename(stored)
+        assert api.post(file["links"]["complete"]).status_code == 201
 
 
 def test_publication_of_an_unfinished_file_names_it(api: Api) -> None:

@@ -70,7 +70,7 @@ def test_staging_other_bytes_again_is_noticed_by_the_next_run(
     project = make_project("ours", origin="first", installer=installer)
     for origin in ("first", "second"):
         (project / "src" / "lantern" / "__init__.py").write_text(f"ORIGIN = {origin!r}\n")
-        assert maintainer.hatch("build", cwd=project).code == 0
+        maintainer.build(project)
         staged = maintainer.hatch("publish", "--staged", cwd=project)
         assert staged.code == 0, staged.err
         tested = maintainer.hatch("run", "test", cwd=project)
@@ -80,7 +80,7 @@ def test_staging_other_bytes_again_is_noticed_by_the_next_run(
 
 def test_staging_the_same_bytes_again_sends_nothing(maintainer: Person, make_project: Callable[..., Path]) -> None:
     project = make_project("ours", origin="release")
-    assert maintainer.hatch("build", cwd=project).code == 0
+    maintainer.build(project)
     assert maintainer.hatch("publish", "--staged", cwd=project).code == 0
     before = (project / ".stage.toml").read_bytes()
     again = maintainer.hatch("publish", "--staged", cwd=project)
@@ -94,7 +94,7 @@ def test_a_canceled_stage_is_gone_for_everybody(
     maintainer: Person, teammate: Person, make_project: Callable[..., Path]
 ) -> None:
     ours, theirs = make_project("ours", origin="release"), make_project("theirs", origin="checkout")
-    assert maintainer.hatch("build", cwd=ours).code == 0
+    maintainer.build(ours)
     assert maintainer.hatch("publish", "--staged", cwd=ours).code == 0
     shutil.copy(ours / ".stage.toml", theirs)
     assert teammate.hatch("run", "test", cwd=theirs).code == 0
@@ -118,7 +118,7 @@ def test_a_stage_is_pulled_by_whoever_may_upload(
     maintainer: Person, teammate: Person, index: RunningIndex, make_project: Callable[..., Path], tmp_path: Path
 ) -> None:
     ours = make_project("ours", origin="release")
-    assert maintainer.hatch("build", cwd=ours).code == 0
+    maintainer.build(ours)
     login = {"HATCH_INDEX_REPO": index.url, "HATCH_INDEX_AUTH": index.token}
     staged = maintainer.hatch("publish", "--staged", cwd=ours, **login)
     assert staged.code == 0, staged.err
@@ -139,7 +139,7 @@ def test_without_the_startup_file_the_publisher_and_the_other_command_do_the_sam
     maintainer_without_startup_file: Person, make_project: Callable[..., Path]
 ) -> None:
     person, project = maintainer_without_startup_file, make_project("ours", origin="release")
-    assert person.hatch("build", cwd=project).code == 0
+    person.build(project)
     assert "No such option" in person.hatch("publish", "--staged", cwd=project).err
     staged = person.hatch("publish", "-p", "staged", cwd=project)
     assert staged.code == 0, staged.err

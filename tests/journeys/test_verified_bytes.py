@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def checkout(maintainer: Person, index: RunningIndex, make_project: Callable[..., Path]) -> Path:
     """Return a teammate's checkout, whose own code differs from what is staged, with the stage file in it."""
     ours, theirs = make_project("ours", origin="release"), make_project("theirs", origin="checkout")
-    assert maintainer.hatch("build", cwd=ours).code == 0
+    maintainer.build(ours)
     staged = maintainer.hatch("publish", "--staged", "-r", index.url, "-a", index.token, cwd=ours)
     assert staged.code == 0, staged.err
     shutil.copy(ours / ".stage.toml", theirs)
