@@ -6,6 +6,7 @@ An object is whole or absent, whatever interrupts its writing.  Nothing here hol
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import os
 import re
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore
 
 if TYPE_CHECKING:
@@ -40,6 +42,13 @@ class StoredObject:
     modified: datetime
 
 
+class ObjectsError(Exception):
+    """An object cannot be read.
+
+    It is no `OSError`, because the readers of archives take these for faults of the archive.
+    """
+
+
 class Objects(Protocol):
     """Where the bytes are."""
 
@@ -47,7 +56,10 @@ class Objects(Protocol):
         """Store `chunks` under `key`; if the iterator raises, that error passes and nothing is stored."""
 
     def open(self, key: str) -> BinaryIO:
-        """Return the object as a seekable file (blocking); raise `FileNotFoundError` if there is none."""
+        """Return the object as a seekable file (blocking); raise `FileNotFoundError` if there is none.
+
+        The file raises `ObjectsError` where the object cannot be read.
+        """
 
     async def stream(self, key: str) -> AsyncIterator[bytes]:
         """Return the object in chunks; raise `FileNotFoundError` if there is none."""
@@ -153,12 +165,18 @@ class _Reader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # io passes a memoryview
-        chunk = self._reader.read(len(buffer))
+        try:
+            chunk = self._reader.read(len(buffer))
+        except (OSError, BaseError) as error:
+            raise ObjectsError(str(error)) from error
         buffer[: len(chunk)] = memoryview(chunk)
         return len(chunk)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._reader.seek(offset, whence)
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._reader.tell(), io.SEEK_END: self._reader.size}[whence]
+        if base + offset < 0:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return self._reader.seek(base + offset)
 
     def tell(self) -> int:
         return self._reader.tell()

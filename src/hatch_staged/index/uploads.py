@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from hatch_staged.index import authorization, sessions, validation
 from hatch_staged.index.database import file_rows, published_rows, session_rows
 from hatch_staged.index.expiry import expire_due
+from hatch_staged.index.objects import ObjectsError
 from hatch_staged.index.records import FileUpload, Permission, PublishingSession, Received
 from hatch_staged.index.refusals import (
     ConflictingError,
@@ -147,6 +148,11 @@ def complete(index: Index, principal: Principal, address: FileAddress) -> FileSt
         raise InvalidRequestError(
             message, errors=[ProblemError(source=found.file.filename, message=str(error))]
         ) from None
+    except (ObjectsError, FileNotFoundError):
+        # The bytes are gone if others came in their place, or the file was deleted; else the disk fails.
+        with index.database.reading() as tx:
+            _find_inspected(tx, principal, found, FileEvent.COMPLETE)
+        raise
     return _settle(index, principal, found, FileEvent.COMPLETE, metadata=metadata)
 
 
@@ -237,6 +243,16 @@ def _inspect(index: Index, found: FileStatus) -> CoreMetadata:
     return validation.inspect(index.objects, found.file, found.file.received)
 
 
+def _find_inspected(tx: Transaction, principal: Principal, inspected: FileStatus, event: FileEvent) -> FileStatus:
+    """Return the file if it still is what was inspected, and `event` is still possible."""
+    found = _find(tx, principal, inspected.address, Permission.STAGE)
+    session_after(found.session.state, SessionEvent.CHANGE)
+    file_after(found.file.state, event)
+    if found.file.received != inspected.file.received:
+        raise ConflictingError(f"{found.file.filename} was sent again while it was being completed.")
+    return found
+
+
 def _settle(
     index: Index,
     principal: Principal,
@@ -248,11 +264,8 @@ def _settle(
 ) -> FileStatus:
     """Move the file to where the outcome of its inspection leads, if it still is what was inspected."""
     with index.database.writing() as tx:
-        found = _find(tx, principal, inspected.address, Permission.STAGE)
-        session_after(found.session.state, SessionEvent.CHANGE)
+        found = _find_inspected(tx, principal, inspected, event)
         state = file_after(found.file.state, event)
-        if found.file.received != inspected.file.received:
-            raise ConflictingError(f"{found.file.filename} was sent again while it was being completed.")
         file_rows.update_state(tx, found.file.id, state, notice=notice)
         if metadata is not None:
             file_rows.record_completed(
