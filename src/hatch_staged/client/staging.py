@@ -77,10 +77,10 @@ def _verified(carried_out: Plan, session: Session, client: Client, reporter: Rep
     if problem is not None:
         raise problem
     for notice in session.notices:
-        reporter.notice(client.shown(notice))
+        reporter.notice(notice)
     for filename, file in session.files.items():
         for notice in file.notices:
-            reporter.notice(client.shown(f"{filename}: {notice}"))
+            reporter.notice(f"{filename}: {notice}")
     return StagedOutcome(release, session, page, carried_out)
 
 
@@ -146,7 +146,7 @@ class _Uploads:
             return
         # a file upload session has no notices of its own: the reason stands in the session
         listed = self.client.session(self.session.links.session).files.get(filename)
-        reasons = self.client.shown("; ".join(listed.notices) if listed else "")
+        reasons = "; ".join(listed.notices) if listed else ""
         raise StagedError(f"the index refused the file, its state is {state.value}: {reasons or 'it gave no reason'}")
 
     def _discard(self, file: FileUploadSession, filename: str) -> None:

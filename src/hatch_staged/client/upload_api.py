@@ -13,11 +13,12 @@ from hatch_staged.client.answers import Answer, Asked, decode, printable, refusa
 from hatch_staged.client.transport import Repeat
 from hatch_staged.errors import ArtifactError, ProtocolError, StagedError, StageGoneError
 from hatch_staged.protocol import messages, problems, simple
+from hatch_staged.protocol.distributions import parse_filename
 from hatch_staged.protocol.states import FileState, SessionState
 from hatch_staged.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from types import TracebackType
 
     from typing_extensions import Self
@@ -104,7 +105,10 @@ class Client:
         return self.session(answer.location), False
 
     def session(self, url: str) -> messages.Session:
-        """Return the status of the publishing session at `url` (its ``links.session``)."""
+        """Return the status of the publishing session at `url` (its ``links.session``).
+
+        In this session, as in those of all other methods, notices and file names are such as may be shown.
+        """
         return self._look_at_session(url)[0]
 
     def wait_for_files(self, session: messages.Session, filenames: Collection[str]) -> messages.Session:
@@ -137,7 +141,7 @@ class Client:
             raise StageGoneError("the session was canceled before it was published")
         reasons = [*published.notices, *(f"{n}: {notice}" for n, f in published.files.items() for notice in f.notices)]
         raise StagedError(
-            f"the index could not publish: {self.shown('; '.join(reasons) or 'it gave no reason')}",
+            f"the index could not publish: {'; '.join(reasons) or 'it gave no reason'}",
             hint="the stage is still there: mend it and publish again, or cancel it",
         )
 
@@ -242,10 +246,6 @@ class Client:
                 raise refusal(answer, Asked.SIMPLE, self._secrets)
             yield pieces
 
-    def shown(self, text: str) -> str:
-        """Return what the index said as it may be shown: one line, no control characters, none of our secrets."""
-        return printable(text, self._secrets)
-
     def _ask(
         self,
         method: str,
@@ -277,7 +277,26 @@ class Client:
                 self._transport.trust(link)
         if session.session_token:
             self._secrets.add(session.session_token)
-        return session
+        for filename in session.files:
+            self._refuse_unshowable(filename, answer.url)
+        files = {
+            name: msgspec.structs.replace(file, notices=self._shown(file.notices))
+            for name, file in session.files.items()
+        }
+        return msgspec.structs.replace(session, files=files, notices=self._shown(session.notices))
+
+    def _shown(self, notices: Iterable[str]) -> tuple[str, ...]:
+        """Return what the index said as it may be shown, here and everywhere behind."""
+        return tuple(printable(notice, self._secrets) for notice in notices)
+
+    def _refuse_unshowable(self, filename: str, url: str) -> None:
+        try:
+            parse_filename(filename)
+        except ValueError:
+            # Somebody else's file, of a kind that we do not know, is no reason; what a terminal must not get is one.
+            if printable(filename, self._secrets) != filename:
+                what = "the session has a file with a name that cannot be shown"
+                raise ProtocolError(what, where=redact(url)) from None
 
     def _file(self, answer: Answer) -> messages.FileUploadSession:
         file = decode(answer, messages.FileUploadSession, Asked.FILE)
