@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -113,3 +114,19 @@ def test_a_release_that_fails_leaves_what_was_staged_before(
         ("bar", "open"),
         ("foo", "published"),
     ]
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_stage_file_that_could_be_committed_is_told(
+    run: Run, checkout: Checkout, maintainer: Maintainer, team: TeamIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maintainer.build("foo-1.0.tar.gz")
+    stage = ("publish", "--staged", "-a", team.secret)
+    assert "git does not" not in run(*stage).stderr
+    subprocess.run(["git", "init", "--quiet"], cwd=checkout.folder, check=True)  # noqa: S607 - whichever there is
+    assert "git does not ignore .stage.toml" in run(*stage).stderr
+    (checkout.folder / ".gitignore").write_text(".stage.toml\n")
+    assert "git does not" not in run(*stage).stderr
+    (checkout.folder / ".gitignore").unlink()
+    monkeypatch.setenv("PATH", "")
+    assert "git does not" not in run(*stage).stderr

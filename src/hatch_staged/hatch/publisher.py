@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +45,24 @@ class StagedPublisher(PublisherInterface):
             for release in staged:
                 self.app.display_success(f"{releases.label(release)} is staged on {repository.name}, not published")
             self.app.display_info(f"{desk.stage_file} names it: test it, then `hatch stage publish` or `cancel`")
+            if _would_be_committed(desk.stage_file):
+                self.app.display_warning(
+                    f"git does not ignore {desk.stage_file.name}: whoever gets it can install this unpublished release"
+                )
+
+
+def _would_be_committed(path: Path) -> bool:
+    """Whether `path` is in a git repository that does not ignore it."""
+    try:
+        asked = subprocess.run(
+            ["git", "check-ignore", "--quiet", str(path)],  # noqa: S607 - whichever git the user has
+            cwd=path.parent,
+            capture_output=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return False
+    return asked.returncode == 1
 
 
 def _index_options(options: Mapping[str, object]) -> IndexOptions:
