@@ -31,6 +31,15 @@ def test_the_index_prefers_and_we_know(index: UploadServer, client: Client) -> N
         choose(session, {"vnd-other-way": by_pigeon})
 
 
+def test_mechanisms_without_end_are_shown_in_a_bearable_line(index: UploadServer, client: Client) -> None:
+    index.mechanisms = ["vnd-acme-pigeon"] * 1000
+
+    with pytest.raises(ProtocolError) as caught:
+        choose(client.create_session("foo", "1.0"))
+
+    assert len(caught.value.what) < 600
+
+
 def test_an_index_that_does_not_say_where_to(index: UploadServer, client: Client, make_release: MakeRelease) -> None:
     session = client.create_session("foo", "1.0")
     (artifact, _) = make_release().artifacts

@@ -449,6 +449,23 @@ def test_a_file_of_a_page_whose_url_is_none(index: UploadServer, client: Client)
     assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        listing(url="http://[", filename="f" * 9000),
+        reply(200, {"meta": {"api-version": "2" * 9000}, "name": "foo", "files": []}, SIMPLE_JSON),
+    ],
+    ids=["file name", "version"],
+)
+def test_a_page_without_end_is_shown_in_a_bearable_line(index: UploadServer, client: Client, answer: Reply) -> None:
+    index.script("GET", "/simple/foo/$", answer)
+
+    with pytest.raises(ProtocolError) as caught:
+        client.project_page(f"{index.origin}/simple", "foo")
+
+    assert len(caught.value.what) < 600
+
+
 def test_hashes_of_a_page_are_in_lower_case(index: UploadServer, client: Client) -> None:
     index.script("GET", "/simple/foo/$", listing(hashes={"SHA256": "AB", "md5": "cd"}))
 

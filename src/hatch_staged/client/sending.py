@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from hatch_staged.client.answers import printable
 from hatch_staged.client.artifacts import Artifact
 from hatch_staged.client.upload_api import Client
 from hatch_staged.errors import ProtocolError
@@ -28,7 +29,7 @@ def by_http_post_bytes(
     try:
         mechanism = http_post_bytes(file.mechanism)
     except msgspec.ValidationError as error:
-        raise ProtocolError(f"the index does not say where {HTTP_POST_BYTES} goes: {error}") from None
+        raise ProtocolError(f"the index does not say where {HTTP_POST_BYTES} goes: {printable(str(error))}") from None
     client.send_bytes(mechanism, artifact, progress)
 
 
@@ -42,6 +43,6 @@ def choose(session: Session, senders: Mapping[str, Sender] = SENDERS) -> tuple[s
     """
     identifier = negotiate(session.mechanisms, senders)
     if identifier is None:
-        offered, known = ", ".join(session.mechanisms) or "none", ", ".join(sorted(senders))
+        offered, known = printable(", ".join(session.mechanisms)) or "none", ", ".join(sorted(senders))
         raise ProtocolError(f"no upload mechanism in common: the index has {offered}, we have {known}")
     return identifier, senders[identifier]

@@ -232,10 +232,8 @@ class Client:
             raise refusal(answer, Asked.SIMPLE, self._secrets)
         page = decode(answer, simple.ProjectPage, Asked.SIMPLE)
         if answer.media_type not in _JSON_PAGES or not page.meta.api_version.startswith("1."):
-            raise ProtocolError(
-                f"the page is not JSON of the simple API 1.x: {answer.media_type}, version {page.meta.api_version}",
-                where=redact(page_url),
-            )
+            said = printable(f"{answer.media_type}, version {page.meta.api_version}", self._secrets)
+            raise ProtocolError(f"the page is not JSON of the simple API 1.x: {said}", where=redact(page_url))
         return msgspec.structs.replace(page, files=tuple(_normalized(file, answer.url) for file in page.files))
 
     @contextmanager
@@ -309,7 +307,7 @@ def _normalized(file: simple.ListedFile, base: str) -> simple.ListedFile:
     try:
         url = urljoin(base, file.url)
     except ValueError:
-        raise ProtocolError(f"this is not the URL of {file.filename}", where=redact(file.url)) from None
+        raise ProtocolError(f"this is not the URL of {printable(file.filename)}", where=redact(file.url)) from None
     hashes = {name.lower(): digest.lower() for name, digest in file.hashes.items()}
     return msgspec.structs.replace(file, url=url, hashes=hashes)
 
