@@ -66,6 +66,17 @@ def test_lines() -> None:
     ]
 
 
+def test_nothing_moves_the_cursor() -> None:
+    where, written = console(terminal=False)
+    with Lines(where) as reporter:
+        reporter.planned(Plan(RELEASE, (), foreign=("foo\x1b[2J-1.0.egg",)))
+        reporter.notice("the index\rsays \x1b]0;this\x07")
+    assert written.getvalue().splitlines() == [
+        "foo [2J-1.0.egg: in the session, not among the artifacts; left alone",
+        "the index says  ]0;this ",
+    ]
+
+
 def test_nothing_when_quiet() -> None:
     where, written = console(terminal=False)
     play(progress.reporter(where, quiet=True))

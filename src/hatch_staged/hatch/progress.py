@@ -9,6 +9,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from hatch_staged.client.publication import Step
+from hatch_staged.errors import one_line
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -65,7 +66,7 @@ class Lines:
 
     def _say(self, text: str) -> None:
         if not self._quiet:
-            self._console.print(text, soft_wrap=True, markup=False, highlight=False)
+            self._console.print(one_line(text), soft_wrap=True, markup=False, highlight=False)
 
 
 class Bars(Lines):
