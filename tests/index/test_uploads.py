@@ -91,6 +91,21 @@ def test_refused_declaration_leaves_the_session_as_it_was(
     uploads.create(small, alice, session.id, **right)
 
 
+def test_wrong_declaration_is_refused_without_waiting_for_writers(
+    index: Index, alice: Principal, session: PublishingSession
+) -> None:
+    right: dict[str, Any] = {
+        "filename": "foo-1.0.tar.gz",
+        "size": 1,
+        "hashes": {"sha256": "0" * 64},
+        "mechanism": "http-post-bytes",
+    }
+    with index.database.writing():
+        for key, wrong in (("filename", "foo.zip"), ("hashes", {}), ("mechanism", "vnd-other-post")):
+            with pytest.raises((InvalidRequestError, MechanismError)):
+                uploads.create(index, alice, session.id, **{**right, key: wrong})
+
+
 def test_published_name_is_refused(index: Index, alice: Principal, session: PublishingSession) -> None:
     uploading.stage(index, alice, session, WHEEL)
     sessions.publish(index, alice, session.id)

@@ -76,14 +76,17 @@ def create(
     Raises `InvalidRequestError` for what cannot be right, `MechanismError`, and `ConflictingError` if the file is
     published, too large for this index, or not yet through in this session.
     """
+    # What can be known without the session, before it keeps others from writing.
+    distribution = validation.check_filename(filename)
+    name_key = distribution.key
+    hashes = validation.check_hashes(hashes)
+    if mechanism not in MECHANISMS:
+        raise MechanismError(f"{mechanism!r} is not among the mechanisms of this index: {', '.join(MECHANISMS)}.")
     expire_due(index)
     with index.database.writing() as tx:
         session = sessions.find(tx, principal, session_id, Permission.STAGE)
         session_after(session.state, SessionEvent.CHANGE)
-        name_key = validation.check_filename(filename, session).key
-        hashes = validation.check_hashes(hashes)
-        if mechanism not in MECHANISMS:
-            raise MechanismError(f"{mechanism!r} is not among the mechanisms of this index: {', '.join(MECHANISMS)}.")
+        validation.check_release(distribution, session)
         # Not 413: "If the server determines the upload cannot proceed, it MUST return a ``409 Conflict``."
         if size > index.limits.file_size:
             raise ConflictingError(f"This index takes files of at most {index.limits.file_size} bytes.")

@@ -32,22 +32,22 @@ class InvalidFileError(Exception):
     """The received bytes are not the declared file, or no valid distribution; says why in a sentence."""
 
 
-def check_filename(filename: str, session: PublishingSession) -> Distribution:
-    """Return what `filename` says.
-
-    Raises `InvalidRequestError` unless it is that of a distribution of the session's project and version.
-    """
+def check_filename(filename: str) -> Distribution:
+    """Return what `filename` says; raise `InvalidRequestError` unless it is that of a distribution."""
     try:
-        distribution = parse_filename(filename)
+        return parse_filename(filename)
     except ValueError as error:
         raise _invalid("filename", str(error)) from None
+
+
+def check_release(distribution: Distribution, session: PublishingSession) -> None:
+    """Raise `InvalidRequestError` unless `distribution` is of the session's project and version."""
     if (distribution.project, distribution.version) != (session.project, Version(session.version)):
         raise _invalid(
             "filename",
-            f"{filename} is of {distribution.project} {distribution.version}, "
+            f"{distribution.filename} is of {distribution.project} {distribution.version}, "
             f"the session is of {session.project} {session.version}.",
         )
-    return distribution
 
 
 def check_hashes(hashes: Mapping[str, str]) -> dict[str, str]:

@@ -24,8 +24,9 @@ Transaction = Connection
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # How long a writer waits for another one (milliseconds); transactions here take few of them.
 _BUSY_TIMEOUT = 30_000
-# At most as many connections as the front has threads, so that none of them waits for one.
-_CONNECTIONS = 40
+# At most as many connections as there are threads, so that none of them waits for one: 40 of the HTTP front (anyio's
+# limit), and 32 of `asyncio.to_thread`.
+_CONNECTIONS = 40 + 32
 
 
 class TakenError(Exception):
