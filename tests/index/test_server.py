@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -184,6 +185,15 @@ def test_it_stops_when_idle(data_dir: Path) -> None:
     with serving(data_dir, idle_timeout=0.5) as (started, _):
         assert ended(started) == (0, "")
     assert server.running(data_dir) is None
+
+
+def test_those_who_only_look_are_not_taken_for_a_server(data_dir: Path) -> None:
+    """Not even by others who look at the same time, where a killed server has left word of itself."""
+    data_dir.mkdir()
+    (data_dir / "serve.lock").touch()
+    (data_dir / "serve.json").write_text('{"pid": 1, "url": "http://127.0.0.1:1/"}')
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda _: server.running(data_dir), range(2000))) == {None}
 
 
 def test_second_server_of_a_folder_is_refused(data_dir: Path) -> None:

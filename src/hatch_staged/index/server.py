@@ -1,6 +1,7 @@
 """The index as a process: listens, tells others where, and stops when told to or when idle.  Only importer of uvicorn.
 
-While it runs it holds a lock on ``serve.lock`` in its data folder; ``serve.json`` beside it says where it listens.
+While it runs it holds a lock on ``serve.lock`` in its data folder; ``serve.json`` beside it says where it listens.  To
+see whether that lock is free is to take it for a moment, so those who look take turns: they hold ``look.lock``.
 """
 
 from __future__ import annotations
@@ -37,8 +38,10 @@ _LOGGER = logging.getLogger(__name__)
 
 #: How long requests in flight may take after the signal to stop (seconds).
 GRACE = 10
-# `running` takes the lock for a moment to see whether it is free; a start waits that long for it (seconds).
+# A start waits so long for a server that is about to end (seconds).
 _LOCK_PATIENCE = 2
+# Between two looks whether a server has ended (seconds).
+_LOOK_AGAIN = 0.05
 _WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
@@ -88,14 +91,7 @@ def serve(
 
 def running(data_dir: Path) -> RunningServer | None:
     """Return the server that serves `data_dir` now, if there is one and it listens."""
-    lock = data_dir / "serve.lock"
-    if not lock.exists():  # taking it would make it, and the folder
-        return None
-    try:
-        with FileLock(lock, timeout=0):
-            return None
-    except Timeout:
-        return _read_state(data_dir)
+    return _read_state(data_dir) if _is_served(data_dir) else None
 
 
 def stop(data_dir: Path, *, patience: float = GRACE + 5) -> bool:
@@ -107,11 +103,12 @@ def stop(data_dir: Path, *, patience: float = GRACE + 5) -> bool:
     if found is None:
         return False
     os.kill(found.pid, signal.SIGTERM)
-    try:
-        with FileLock(data_dir / "serve.lock", timeout=patience):
-            return True
-    except Timeout:
-        raise StagedError(f"the index of process {found.pid} does not stop", where=str(data_dir)) from None
+    deadline = time.monotonic() + patience
+    while _is_served(data_dir):
+        if time.monotonic() >= deadline:
+            raise StagedError(f"the index of process {found.pid} does not stop", where=str(data_dir))
+        time.sleep(_LOOK_AGAIN)
+    return True
 
 
 class _Server(uvicorn.Server):
@@ -180,11 +177,31 @@ class _Activity:
             self._since = time.monotonic()
 
 
+def _is_served(data_dir: Path) -> bool:
+    lock = data_dir / "serve.lock"
+    if not lock.exists():  # taking it would make it, and the folder
+        return False
+    with _looking(data_dir):
+        try:
+            with FileLock(lock, timeout=0):
+                return False
+        except Timeout:
+            return True
+
+
+def _looking(data_dir: Path) -> FileLock:
+    """Return the lock that keeps others from taking ``serve.lock`` for a moment."""
+    return FileLock(data_dir / "look.lock")
+
+
 @contextmanager
 def _exclusive(data_dir: Path) -> Iterator[None]:
     lock = FileLock(data_dir / "serve.lock")
     try:
-        lock.acquire(timeout=_LOCK_PATIENCE)
+        with _looking(data_dir):
+            lock.acquire(timeout=_LOCK_PATIENCE)
+            # Left by a process that was killed.
+            _state_file(data_dir).unlink(missing_ok=True)
     except Timeout:
         other = _read_state(data_dir)
         raise ConfigurationError(
@@ -193,8 +210,6 @@ def _exclusive(data_dir: Path) -> Iterator[None]:
             hint="use that one, stop it, or give another --data-dir",
         ) from None
     try:
-        # Left by a process that was killed.
-        _state_file(data_dir).unlink(missing_ok=True)
         yield
     finally:
         lock.release()
