@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.index import uploading
+from tests.index.building import build
 
-from hatch_staged.index import sessions, tokens, uploads
+from hatch_staged.index import sessions, tokens
 from hatch_staged.index.authorization import Principal, authenticate
 from hatch_staged.index.records import Permission
 from hatch_staged.index.refusals import ForbiddenError, SessionExistsError, UnauthenticatedError
@@ -81,7 +83,7 @@ def test_staging_is_no_right_to_publish_or_cancel(index: Index, principal: MakeP
         with pytest.raises(ForbiddenError, match="permission to publish"):
             use_case(index, stager, mine.id)
     with pytest.raises(ForbiddenError, match="permission to stage"):
-        uploads.create(index, publisher, mine.id, filename="", size=0, hashes={}, mechanism="")
+        uploading.create(index, publisher, mine, build())
     for either in (stager, publisher):
         assert sessions.extend(index, either, mine.id, seconds=1) == sessions.status(index, either, mine.id)
     assert sessions.publish(index, publisher, mine.id).session.state.terminal
