@@ -177,7 +177,9 @@ def test_pulling_writes_what_staging_wrote(maintainer: Maintainer) -> None:
         assert maintainer.desk.stage_file.read_bytes() == written
 
 
-@pytest.mark.parametrize("text", ["", "foo", "foo=1", "foo==", "==1", "foo==one", "foo==1==2", "f o o==1", "foo>=1"])
+@pytest.mark.parametrize(
+    "text", ["", "foo", "foo=1", "foo==", "==1", "foo==one", "foo==1==2", "f o o==1", "foo>=1", f"foo=={'1' * 5000}"]
+)
 def test_pulling_something_that_is_no_release(make_desk: MakeDesk, text: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         releases.pull(make_desk(), text)

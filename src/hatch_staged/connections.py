@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hatch_staged import repositories
 from hatch_staged.client import credentials
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Seconds, and one attempt: a run that has the bytes already does not wait for an index that is not there.
 HURRIED_SECONDS = 5.0
+#: Bytes: the page of a project with tens of thousands of files.
+LARGEST_PAGE = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,15 @@ class Connections:
 
     def hurried(self, repository: Repository) -> Client:
         """Return a client without credentials, for pages, that gives up soon."""
-        waiter = Waiter(Patience(attempts=1))
-        return Client(self._transport(repository, timeout=HURRIED_SECONDS, waiter=waiter))
+        return Client(
+            self._transport(
+                repository,
+                timeout=HURRIED_SECONDS,
+                deadline=HURRIED_SECONDS,
+                max_body=LARGEST_PAGE,
+                waiter=Waiter(Patience(attempts=1)),
+            )
+        )
 
     def anonymous(self, repository: Repository) -> Client:
         """Return a client without credentials, for files."""
@@ -135,9 +144,7 @@ class Connections:
         self,
         repository: Repository,
         found: Credentials | None = None,
-        *,
-        timeout: float = 60.0,
-        waiter: Waiter | None = None,
+        **limits: Any,
     ) -> Transport:
         return Transport(
             repository.url,
@@ -145,8 +152,7 @@ class Connections:
             ca_cert=_file(self.login.ca_cert or repository.ca_cert),
             client_cert=_file(self.login.client_cert or repository.client_cert),
             client_key=_file(self.login.client_key or repository.client_key),
-            timeout=timeout,
-            waiter=waiter,
+            **limits,
         )
 
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 from packaging.utils import InvalidName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import InvalidVersion
 
 from hatch_staged.client import staging
 from hatch_staged.errors import ConfigurationError, ConflictError, ProtocolError, StagedError, StageGoneError
 from hatch_staged.protocol.states import FileState, SessionState
+from hatch_staged.protocol.versions import parse_version
 from hatch_staged.redaction import redact
 from hatch_staged.stage import entries, stagefile
 from hatch_staged.stage.model import StagedArtifact, StagedRelease, StageFile
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from packaging.utils import NormalizedName
+    from packaging.version import Version
 
     from hatch_staged.client.artifacts import Release
     from hatch_staged.client.progress import Reporter
@@ -262,7 +264,7 @@ def _parse(text: str) -> tuple[NormalizedName, Version]:
     name, found, version = text.partition("==")
     try:
         if found:
-            return canonicalize_name(name.strip(), validate=True), Version(version)
+            return canonicalize_name(name.strip(), validate=True), parse_version(version)
     except (InvalidName, InvalidVersion) as error:
         raise ConfigurationError(str(error), hint="name a release as NAME==VERSION") from None
     raise ConfigurationError(f"{text!r} names no release", hint="name it as NAME==VERSION")
