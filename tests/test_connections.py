@@ -142,25 +142,37 @@ def test_files_for_tls(connections: Connections, team: TeamIndex, home: Path, fi
     assert "no such file" not in str(caught_later.value)
 
 
-def test_a_variable_is_not_sent_to_an_index_that_only_a_stage_file_names(
-    connections: Connections, team: TeamIndex
-) -> None:
-    url = team.url.replace("127.0.0.1", "localhost")
-    from_a_variable = with_login(connections, auth=team.secret)
-    stranger = from_a_variable.at(url)
-    with pytest.raises(NotAllowedError, match="HATCH_INDEX_AUTH is not sent") as caught, from_a_variable.open(stranger):
+def test_a_variable_is_not_sent_to_an_index_that_only_a_stage_file_names(connections: Connections) -> None:
+    url = "https://index.example/upload/"
+    connections = with_login(connections, auth="meant-for-pypi")
+    stranger = connections.at(url)
+    with pytest.raises(NotAllowedError, match="HATCH_INDEX_AUTH is not sent") as caught, connections.open(stranger):
         pass
     assert "--repo" in caught.value.hint
-    typed = with_login(connections, auth=team.secret, typed=True)
-    for login, repository in (
-        (from_a_variable, from_a_variable.at(url, url.rstrip("/"))),
-        (typed, typed.at(url)),
-        # who worked there before, after the first two
-        (from_a_variable, stranger),
-    ):
-        fresh = replace(login)
-        with fresh.open(repository) as client:
-            assert client.find_session("foo", "1.0") is None
+    with connections.open(connections.at(url, url.rstrip("/"))):
+        pass  # chosen, and so remembered
+    with connections.open(connections.at(url)):
+        pass
+    other = "https://other.example/upload/"
+    typed = with_login(connections, auth="typed", typed=True)
+    with typed.open(typed.at(other)):
+        pass
+
+
+def test_a_variable_is_sent_to_this_machine_but_not_to_who_is_in_the_place_of_the_local_index(
+    connections: Connections, team: TeamIndex
+) -> None:
+    from_a_variable = with_login(connections, auth=team.secret)
+    url = team.url.replace("127.0.0.1", "localhost")
+    with from_a_variable.open(from_a_variable.at(url)) as client:
+        assert client.find_session("foo", "1.0") is None
+    with socket.create_server(("127.0.0.1", 0)) as squatter:
+        connections.local.folder.mkdir(parents=True)
+        (connections.local.folder / "port").write_text(str(squatter.getsockname()[1]))
+        squatted = connections.local.url
+        assert squatted is not None
+        with pytest.raises(NotAllowedError, match="is not sent"), from_a_variable.open(from_a_variable.at(squatted)):
+            pass
 
 
 def test_whoever_is_asked_is_asked_once(connections: Connections, team: TeamIndex) -> None:

@@ -67,3 +67,11 @@ def test_the_repository_at_a_url() -> None:
 
 def test_the_local_index_publishes_beside_its_endpoint() -> None:
     assert repositories.local("http://127.0.0.1:8694/upload/").simple == "http://127.0.0.1:8694/simple/"
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [("127.0.0.1", True), ("localhost:80", True), ("[::1]:8", True), ("10.0.0.1", False), ("localhost.example", False)],
+)
+def test_what_is_on_this_machine(host: str, loopback: bool) -> None:  # noqa: FBT001 - a table
+    assert repositories.is_loopback(f"http://{host}/upload/") is loopback

@@ -127,9 +127,7 @@ class Connections:
             last_users=self._last_users,
             prompt=self.login.prompt if ask else None,
         )
-        # Anybody can write any index into a stage file, and a variable is often meant for PyPI.
-        trusted = repository.chosen or self.login.typed or self._last_users.of(repository.url) is not None
-        if trusted or self.login.auth is None:
+        if self.login.auth is None or self.login.typed or self._is_trusted(repository):
             return credentials.find(repository.url, sources, user=user, secret=self.login.auth)
         try:
             return credentials.find(repository.url, sources, user=user)
@@ -139,6 +137,18 @@ class Connections:
                 where=redact(repository.url),
                 hint="if it is the right one, say so with --repo and its URL",
             ) from None
+
+    def _is_trusted(self, repository: Repository) -> bool:
+        """Whether a secret from a variable may go to `repository`.
+
+        Anybody can write any index into a stage file, and the variable is often there for PyPI.  So the index must
+        have been chosen, or have accepted us before, or be on this machine, but not in the place of the local one.
+        """
+        return (
+            repository.chosen
+            or self._last_users.of(repository.url) is not None
+            or (repositories.is_loopback(repository.url) and repository.url != self.local.url)
+        )
 
     def _transport(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -51,6 +52,15 @@ _HOSTS = {"main": "PyPI", "test": "TestPyPI"}
 def same_url(one: str, other: str) -> bool:
     """Whether two root endpoints are the same, with or without the slash at the end."""
     return one.rstrip("/") == other.rstrip("/")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the host of `url` is this machine itself."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def url_mistake(url: str) -> str | None:
