@@ -130,7 +130,7 @@ core_metadata = Table(
 )
 
 # "the index MUST guarantee that it never publishes two files with the same name for the same release"; a file name
-# says its release, so that the name alone is the key; what two names have in common counts, as for installers.
+# says its release, so that the name alone is the key.  Two names that installers take for one have one `name_key`.
 published_files = Table(
     "published_files",
     metadata,
