@@ -32,6 +32,7 @@ def install(marker: Marker, path: Path) -> Path:
     record = marker.folder / "lib" / "python3.99" / "site-packages" / "foo-1.0.dist-info" / "direct_url.json"
     record.parent.mkdir(parents=True)
     record.write_text(json.dumps({"url": path.as_uri(), "archive_info": {}}))
+    (record.parent / "RECORD").write_text("foo/__init__.py,,\n../../../bin/foo,,\nfoo-1.0.dist-info/RECORD,,\n")
     other = record.parent.with_name("bar-1.0.dist-info") / "direct_url.json"
     other.parent.mkdir()
     other.write_text(json.dumps({"url": "https://index.test/bar.git", "vcs_info": {}}))

@@ -124,3 +124,24 @@ def test_a_stage_file_that_is_named_must_be_there(teammate: Person, make_project
     (checkout / ".stage.toml").symlink_to("gone.toml")
     dangling = teammate.hatch("run", "test", cwd=checkout)
     assert (dangling.code, dangling.out) == (2, "")
+
+
+def test_a_checkout_whose_package_lies_in_the_working_folder_is_not_tested(
+    maintainer: Person, teammate: Person, make_project: Callable[..., Path]
+) -> None:
+    ours, theirs = make_project("ours", origin="release"), make_project("theirs", origin="checkout")
+    for project in (ours, theirs):
+        (project / "src" / "lantern").rename(project / "lantern")
+        (project / "tests").mkdir()
+        (project / "tests" / "__init__.py").touch()
+        (project / "tests" / "test_it.py").write_text("import lantern\n\ndef test(): print('tested', lantern.ORIGIN)\n")
+        depend(project, "", 'dependencies = ["pytest"]')
+    maintainer.build(ours)
+    staged = maintainer.hatch("publish", "--staged", cwd=ours)
+    assert staged.code == 0, staged.err
+    shutil.copy(ours / ".stage.toml", theirs)
+    for command in (["test"], ["python", "-m", "pytest", "-s", "tests"], ["pytest", "-s", "tests"]):
+        ran = teammate.hatch("run", *command, cwd=theirs)
+        assert ran.code == 0, ran.out + ran.err
+        assert "release" in ran.out
+        assert "checkout\n" not in ran.out

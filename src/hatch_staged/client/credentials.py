@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: The user name that stands for "the password is an API token" on PyPI and on every index that follows it.
 TOKEN_USER = "__token__"  # noqa: S105 # a user name
 
-WAYS = "give --user and --auth, set HATCH_INDEX_USER and HATCH_INDEX_AUTH, or use ~/.pypirc or the keyring"
+WAYS = "give --auth, set HATCH_INDEX_AUTH, or use ~/.pypirc or the keyring"
 
 
 @dataclass(frozen=True)

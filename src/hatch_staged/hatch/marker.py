@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from hatch_staged.errors import StagedError
+from hatch_staged.hatch import precedence
 from hatch_staged.stage.cache import Cache, Signature
 
 if TYPE_CHECKING:
@@ -43,18 +44,21 @@ class Marker:
         return before
 
     def finish(self, wanted: Mapping[str, object], obtained: Iterable[Obtained]) -> None:
-        """Write down that all that is `wanted` is installed, from the artifacts `obtained`.
+        """Write down that all that is `wanted` is installed, from the artifacts `obtained`; let it be imported first.
 
-        Raises `StagedError` if one of them is not.
+        Raises `StagedError` if one of them is not installed.
         """
         records = self._records()
         cached, installed = {}, {}
+        dist_infos = []
         for one in obtained:
             if one.path not in records:
                 raise StagedError(f"the installer did not install {one.artifact.filename}", where=str(self.folder))
             record = records[one.path]
             installed[record.relative_to(self.folder).as_posix()] = _signature(record)
+            dist_infos.append(record.parent)
             cached[one.project] = [one.artifact.filename, *one.signature]
+        precedence.give(dist_infos)
         text = json.dumps({"wanted": wanted, "cached": cached, "installed": installed})
         self._path.write_text(text, encoding="utf-8")
 
@@ -75,7 +79,7 @@ class Marker:
     def _records(self) -> dict[Path, Path]:
         """Return, for each file that a distribution was installed from, its ``direct_url.json`` (PEP 610)."""
         found = {}
-        for record in self.folder.glob("[Ll]ib*/**/site-packages/*.dist-info/direct_url.json"):
+        for record in self.folder.glob("[Ll]ib/**/site-packages/*.dist-info/direct_url.json"):
             url = urlsplit(json.loads(record.read_text(encoding="utf-8"))["url"])
             if url.scheme == "file":
                 found[Path(url2pathname(url.path))] = record

@@ -76,7 +76,7 @@ class Cache:
         target = self.path(artifact)
         try:
             signature = _signature(target)
-            if signature == seen:
+            if signature == seen and signature.size == artifact.size:
                 return signature
             with target.open("rb") as file:
                 wrong = _difference(artifact, iter(lambda: file.read(_PIECE), b""))

@@ -112,7 +112,8 @@ def _published(release: StagedRelease, page: ProjectPage, simple: str) -> Publis
 
 
 def _gone(release: StagedRelease, what: str, simple: str | None) -> StageGoneError:
-    pull = f"hatch stage pull {release.project}=={release.version}"
-    hint = pull if simple else f"{pull}, or set 'simple' of its index, where published releases appear"
+    hint = "stage it again, or remove the stage file to go on with the checkout"
+    if simple is None:
+        hint += "; if it was published, set 'simple' of its index"
     where = redact(release.stage or release.session)
     return StageGoneError(f"the stage of {release.project} {release.version} {what}", where=where, hint=hint)

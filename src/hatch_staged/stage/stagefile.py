@@ -46,7 +46,7 @@ __all__ = ["InvalidEntryError", "StageFile", "StagedArtifact", "StagedRelease", 
 
 HEADER = "Written by hatch-staged. Whoever holds this file can install this unpublished release."
 
-_MEND = "mend it, or write it anew with 'hatch publish --staged' or 'hatch stage pull'"
+_MEND = "mend it, or remove it and write it anew with 'hatch publish --staged' or 'hatch stage pull'"
 
 _Value = TypeVar("_Value", str, datetime)
 
