@@ -233,7 +233,7 @@ def tar_header(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
 
 def test_an_entry_that_says_it_is_huge() -> None:
     content = tar_header("foo/huge", archives.MAX_UNPACKED_SIZE) + b"\0" * 1024
-    with pytest.raises(ArchiveError, match="bytes before PKG-INFO"):
+    with pytest.raises(ArchiveError, match="it unpacks to more than"):
         read_metadata(io.BytesIO(gzip.compress(content)), SDIST)
 
 
@@ -263,7 +263,7 @@ def test_an_entry_that_goes_back() -> None:
 def test_headers_that_are_no_entries_count_too() -> None:
     size = 12 * 1024 * 1024
     piece = gzip.compress(tar_header("x", size, tarfile.GNUTYPE_LONGNAME) + bytes(size) + tar_header("x", 0), 1)
-    with pytest.raises(ArchiveError, match="bytes before PKG-INFO"):
+    with pytest.raises(ArchiveError, match="it unpacks to more than"):
         read_metadata(io.BytesIO(piece * (archives.MAX_UNPACKED_SIZE // size + 1)), SDIST)
 
 
@@ -300,3 +300,17 @@ class FailingDisk(io.BytesIO):
 def test_a_broken_disk_is_no_broken_archive(content: bytes, distribution: Distribution) -> None:
     with pytest.raises(OSError, match="Input/output error"):
         read_metadata(FailingDisk(content), distribution)
+
+
+@pytest.mark.parametrize(
+    ("content", "distribution"),
+    [
+        (wheel([("a/.stage.toml", b""), ("Foo_Bar-1.2.0.dist-info/METADATA", METADATA)]), WHEEL),
+        (sdist([("foo_bar-1.2.0/PKG-INFO", METADATA), ("foo_bar-1.2.0/.stage.toml", b"")]), SDIST),
+    ],
+)
+def test_what_is_in_an_archive(content: bytes, distribution: Distribution) -> None:
+    assert archives.holds(io.BytesIO(content), distribution, ".stage.toml") is True
+    assert archives.holds(io.BytesIO(content), distribution, "stage.toml") is False
+    with pytest.raises(ArchiveError, match="broken archive"):
+        archives.holds(io.BytesIO(content[: len(content) // 2]), distribution, "nothing")

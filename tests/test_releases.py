@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy.exc import NoResultFound
 from tests.client.upload_server import UploadServer
 from tests.conftest import Maintainer
 
@@ -20,6 +21,7 @@ from hatch_staged.errors import (
     StagedError,
     StageGoneError,
 )
+from hatch_staged.index.database import session_rows
 from hatch_staged.repositories import Repository
 from hatch_staged.stage import stagefile
 from hatch_staged.stage.model import StageFile
@@ -256,3 +258,12 @@ def test_a_stage_file_that_cannot_be_written_costs_no_upload(maintainer: Maintai
         Maintainer(maintainer.folder, desk).stage()
     with pytest.raises(StageGoneError):
         releases.pull(maintainer.desk, "foo==1.0")
+
+
+def test_nothing_is_left_of_a_release_that_the_index_refuses(maintainer: Maintainer, team: TeamIndex) -> None:
+    maintainer.stage("foo-1.0.tar.gz")
+    publish_all(maintainer)
+    with pytest.raises(ConflictError, match=r"foo-1\.0\.tar\.gz"):
+        maintainer.stage("foo-1.0.tar.gz", content=b"other")
+    with team.index.database.reading() as tx, pytest.raises(NoResultFound):
+        session_rows.live(tx, "foo", "1")

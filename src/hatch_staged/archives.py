@@ -12,6 +12,7 @@ import gzip
 import tarfile
 import zipfile
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, cast
 
@@ -23,12 +24,14 @@ from hatch_staged.protocol.distributions import Distribution, Kind
 from hatch_staged.protocol.versions import parse_version
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
 #: No METADATA or PKG-INFO of a real project comes near (bytes).
 MAX_METADATA_SIZE = 8 * 1024 * 1024
-#: An archive with more entries, or an sdist that unpacks to more bytes before its PKG-INFO, is refused.
+#: An archive with more entries, or an sdist that unpacks to more bytes before what is looked for, is refused.
 MAX_ENTRIES = 100_000
 MAX_UNPACKED_SIZE = 2 * 1024 * 1024 * 1024
 
@@ -71,8 +74,33 @@ def read_metadata(file: IO[bytes], distribution: Distribution) -> CoreMetadata:
     the file name (`distribution`) says.
     """
     read = _read_wheel if distribution.kind is Kind.WHEEL else _read_sdist
-    try:
+    with _broken_as_such():
         metadata = _parse(read(file, distribution))
+    if (metadata.project, metadata.version) != (distribution.project, distribution.version):
+        raise ArchiveError(
+            f"the metadata inside is of {metadata.project} {metadata.version}, "
+            f"the file name says {distribution.project} {distribution.version}"
+        )
+    return metadata
+
+
+def holds(file: IO[bytes], distribution: Distribution, name: str) -> bool:
+    """Whether `file`, a seekable archive, has an entry called `name` in any of its folders.
+
+    Raises `ArchiveError` if the archive is broken.
+    """
+    with _broken_as_such():
+        if distribution.kind is Kind.WHEEL:
+            with _open_wheel(file) as wheel:
+                return any(each.rpartition("/")[2] == name for each in wheel.namelist())
+        with _open_sdist(file) as sdist:
+            return any(entry.name.rpartition("/")[2] == name for entry in _entries(sdist))
+
+
+@contextmanager
+def _broken_as_such() -> Iterator[None]:
+    try:
+        yield
     except ArchiveError:
         raise
     except _BROKEN as error:
@@ -80,12 +108,6 @@ def read_metadata(file: IO[bytes], distribution: Distribution) -> CoreMetadata:
         if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
             raise
         raise ArchiveError(f"broken archive: {error}") from None
-    if (metadata.project, metadata.version) != (distribution.project, distribution.version):
-        raise ArchiveError(
-            f"the metadata inside is of {metadata.project} {metadata.version}, "
-            f"the file name says {distribution.project} {distribution.version}"
-        )
-    return metadata
 
 
 def _parse(raw: bytes) -> CoreMetadata:
@@ -153,11 +175,26 @@ def _frugally(file: IO[bytes] | gzip.GzipFile, size: int) -> bytes:
 
 def _bound_unpacked(position: int) -> None:
     if position > MAX_UNPACKED_SIZE:
-        raise ArchiveError(f"more than {MAX_UNPACKED_SIZE} bytes before PKG-INFO")
+        raise ArchiveError(f"it unpacks to more than {MAX_UNPACKED_SIZE} bytes")
+
+
+@contextmanager
+def _open_wheel(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
+    with zipfile.ZipFile(cast("IO[bytes]", _Zipped(file))) as archive:
+        yield archive
+
+
+@contextmanager
+def _open_sdist(file: IO[bytes]) -> Iterator[tarfile.TarFile]:
+    with (
+        gzip.open(file) as unpacked,
+        tarfile.open(fileobj=cast("IO[bytes]", _Unpacked(unpacked)), mode="r:") as archive,
+    ):
+        yield archive
 
 
 def _read_wheel(file: IO[bytes], distribution: Distribution) -> bytes:
-    with zipfile.ZipFile(cast("IO[bytes]", _Zipped(file))) as archive:
+    with _open_wheel(file) as archive:
         # "{distribution}-{version}.dist-info" need not be normalized in old wheels, so any one folder counts.
         found = [
             entry
@@ -174,17 +211,19 @@ def _read_wheel(file: IO[bytes], distribution: Distribution) -> bytes:
 
 
 def _read_sdist(file: IO[bytes], distribution: Distribution) -> bytes:
-    with (
-        gzip.open(file) as unpacked,
-        tarfile.open(fileobj=cast("IO[bytes]", _Unpacked(unpacked)), mode="r:") as archive,
-    ):
-        for count, entry in enumerate(archive, 1):
+    with _open_sdist(file) as archive:
+        for entry in _entries(archive):
             # Of a regular file only: a link would have tarfile look for its target through the whole archive.
             if entry.isreg() and entry.name.count("/") == 1 and entry.name.endswith("/PKG-INFO"):
                 return _bounded(cast("IO[bytes]", archive.extractfile(entry)))
-            if count >= MAX_ENTRIES:
-                raise ArchiveError(f"more than {MAX_ENTRIES} entries before PKG-INFO")
     raise ArchiveError(f"a source distribution has a PKG-INFO in its top folder, {distribution.filename} has none")
+
+
+def _entries(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    for count, entry in enumerate(archive, 1):
+        yield entry
+        if count >= MAX_ENTRIES:
+            raise ArchiveError(f"more than {MAX_ENTRIES} entries")
 
 
 def _bounded(member: IO[bytes]) -> bytes:

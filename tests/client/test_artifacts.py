@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import sys
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -271,3 +273,19 @@ def test_the_order_and_number_of_specs_do_not_matter(tmp_path: Path, make_file: 
 
     assert together == sorted(set(together))
     assert set(together) == {name for spec in chosen for name in names(tmp_path, spec)}
+
+
+def test_a_stage_file_does_not_go_into_a_release(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, content in (("PKG-INFO", b"Metadata-Version: 2.1\nName: foo\nVersion: 1.0\n"), (".stage.toml", b"")):
+            entry = tarfile.TarInfo(f"foo-1.0/{name}")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    (tmp_path / "foo-1.0.tar.gz").write_bytes(packed.getvalue())
+
+    [release] = find((), root=tmp_path, default=tmp_path, secret="secrets.toml")
+    assert [artifact.filename for artifact in release.artifacts] == ["foo-1.0.tar.gz"]
+    with pytest.raises(ArtifactError, match=r"\.stage\.toml is in it") as caught:
+        find((), root=tmp_path, default=tmp_path, secret=".stage.toml")
+    assert ".gitignore" in caught.value.hint

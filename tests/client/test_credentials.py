@@ -173,7 +173,7 @@ def test_nothing_found_names_the_url_and_the_ways(sources: Callable[..., Sources
 
     assert caught.value.where == URL
     assert caught.value.exit_code == 4
-    for way in ("--user", "--auth", "HATCH_INDEX_AUTH", "~/.pypirc", "keyring"):
+    for way in ("--auth", "HATCH_INDEX_AUTH", "~/.pypirc", "keyring"):
         assert way in caught.value.hint
 
 

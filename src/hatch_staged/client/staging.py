@@ -42,9 +42,27 @@ def stage(
 
     Files that the session has with the same hashes are kept, others of the same name replaced, foreign ones left alone.
     When a file fails, the rest is stopped, its own file upload session is deleted, and the first failure is raised; the
-    session stays, so that the next attempt continues where this one ended.  Nothing is published.
+    session stays, so that the next attempt continues where this one ended, but one that we made and that has no file is
+    canceled.  Nothing is published.
     """
-    session = client.create_session(release.project, str(release.version))
+    session, created = client.create_or_join(release.project, str(release.version))
+    try:
+        return _fill(session, release, client, jobs=jobs, reporter=reporter, senders=senders)
+    except StagedError:
+        if created:
+            _withdraw_if_empty(session, client, reporter)
+        raise
+
+
+def _fill(
+    session: Session,
+    release: Release,
+    client: Client,
+    *,
+    jobs: int,
+    reporter: Reporter,
+    senders: Mapping[str, Sender],
+) -> StagedOutcome:
     if not session.status.editable:
         raise ConflictError(
             f"{release.project} {release.version} cannot be staged: its session is {session.status.value}",
@@ -55,6 +73,15 @@ def stage(
     reporter.planned(settled)
     _Uploads(client, session, mechanism, sender, reporter).carry_out(settled.having(Step.UPLOAD, Step.REPLACE), jobs)
     return _verified(settled, client.session(session.links.session), client, reporter)
+
+
+def _withdraw_if_empty(session: Session, client: Client, reporter: Reporter) -> None:
+    """Cancel a session that nothing came of, best effort: what went wrong first matters more."""
+    try:
+        if not client.session(session.links.session).files:
+            client.cancel(session)
+    except StagedError as error:
+        reporter.notice(f"an empty session is left: {error.what}")
 
 
 def _settle(release: Release, session: Session, client: Client) -> tuple[Session, Plan]:

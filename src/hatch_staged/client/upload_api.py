@@ -77,8 +77,12 @@ class Client:
         "the server MUST respond with a 409 Conflict and MUST include a Location header"; earlier drafts answered 200
         with the session.  Raises `ConfigurationError` where the endpoint does not speak Upload 2.0.
         """
+        return self.create_or_join(project, version)[0]
+
+    def create_or_join(self, project: str, version: str) -> tuple[messages.Session, bool]:
+        """Return the session as `create_session` does, and whether it has just been created."""
         # twice is once: the second request joins the session that the first one made
-        return self._create_or_join(project, version, Repeat.ALWAYS)[0]
+        return self._create_or_join(project, version, Repeat.ALWAYS)
 
     def find_session(self, project: str, version: str) -> messages.Session | None:
         """Return the live publishing session of `project` and `version`, or None if there is none.

@@ -36,7 +36,12 @@ class StagedPublisher(PublisherInterface):
             given = _own_options(options)
             desk = context.open_desk(self.app, _index_options(options))
             configured = context.read_settings(self.app)
-            found = artifacts.find(specs, root=Path(self.root), default=context.build_folder(self.app))
+            found = artifacts.find(
+                specs,
+                root=Path(self.root),
+                default=context.build_folder(self.app),
+                secret=desk.stage_file.name,
+            )
             repository = desk.repository()
             with progress.reporter(stderr_of(self.app), quiet=self.app.quiet) as reporter:
                 staged = list(
