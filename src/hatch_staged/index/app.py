@@ -33,13 +33,14 @@ def create_app(index: Index, *, base_url: str | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        sweeping = asyncio.create_task(_sweep_for_ever(index))
+        stopping = asyncio.Event()
+        sweeping = asyncio.create_task(_sweep_until(stopping, index))
         try:
             yield
         finally:
-            sweeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await sweeping
+            # Not canceled: its thread would go on with the database, which is closed next.
+            stopping.set()
+            await sweeping
 
     app = Starlette(
         routes=[route for front in fronts for route in front.routes()],
@@ -51,11 +52,12 @@ def create_app(index: Index, *, base_url: str | None = None) -> Starlette:
     return app
 
 
-async def _sweep_for_ever(index: Index) -> None:
-    while True:
+async def _sweep_until(stopping: asyncio.Event, index: Index) -> None:
+    while not stopping.is_set():
         try:
             await run_in_threadpool(expiry.sweep, index)
         except Exception:
             # A full disk or a busy database now must not end the sweeping for good.
             _LOGGER.exception("sweeping failed; it is tried again in %s seconds", index.limits.sweep_interval)
-        await asyncio.sleep(index.limits.sweep_interval)
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(stopping.wait(), index.limits.sweep_interval)
