@@ -330,3 +330,32 @@ def test_notices_of_files_are_told(index: UploadServer, client: Client, make_rel
     stage(release, client, jobs=1, reporter=reporter)
 
     assert reporter.notices == [f"{WHEEL}: a large wheel"]
+
+
+@pytest.mark.parametrize(("refused", "withdrawn"), [("/u$", True), ("/c/2$", False)])
+def test_a_new_session_of_which_nothing_came_is_withdrawn(
+    index: UploadServer, client: Client, make_release: MakeRelease, refused: str, *, withdrawn: bool
+) -> None:
+    index.script("POST", refused, problem(409, "published already"))
+    with pytest.raises(ConflictError):
+        stage(make_release(), client, jobs=1, reporter=Silent())
+    assert bool(index.asked("DELETE", "/s$")) is withdrawn
+
+
+def test_a_session_that_cannot_be_withdrawn_is_told(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    index.script("POST", "/u$", problem(409, "published already"))
+    index.script("DELETE", "/s$", problem(403, "no"))
+    reporter = Recorder()
+    with pytest.raises(ConflictError):
+        stage(make_release(), client, jobs=1, reporter=reporter)
+    assert any(notice.startswith("an empty session is left") for notice in reporter.notices)
+
+
+def test_a_session_that_was_joined_stays(index: UploadServer, client: Client, make_release: MakeRelease) -> None:
+    index.status = "open"
+    index.script("POST", "/u$", problem(409, "published already"))
+    with pytest.raises(ConflictError):
+        stage(make_release(), client, jobs=1, reporter=Silent())
+    assert index.status == "open"
