@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hatch_staged.client.artifacts import find
+from hatch_staged.client.artifacts import find, having_inside
 from hatch_staged.errors import ArtifactError, ConfigurationError, StagedError
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ def test_the_order_and_number_of_specs_do_not_matter(tmp_path: Path, make_file: 
     assert set(together) == {name for spec in chosen for name in names(tmp_path, spec)}
 
 
-def test_a_stage_file_does_not_go_into_a_release(tmp_path: Path) -> None:
+def test_what_artifacts_have_inside(tmp_path: Path) -> None:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         for name, content in (("PKG-INFO", b"Metadata-Version: 2.1\nName: foo\nVersion: 1.0\n"), (".stage.toml", b"")):
@@ -284,8 +284,6 @@ def test_a_stage_file_does_not_go_into_a_release(tmp_path: Path) -> None:
             archive.addfile(entry, io.BytesIO(content))
     (tmp_path / "foo-1.0.tar.gz").write_bytes(packed.getvalue())
 
-    [release] = find((), root=tmp_path, default=tmp_path, secret="secrets.toml")
-    assert [artifact.filename for artifact in release.artifacts] == ["foo-1.0.tar.gz"]
-    with pytest.raises(ArtifactError, match=r"\.stage\.toml is in it") as caught:
-        find((), root=tmp_path, default=tmp_path, secret=".stage.toml")
-    assert ".gitignore" in caught.value.hint
+    releases = find((), root=tmp_path, default=tmp_path)
+    assert having_inside(releases, ".stage.toml") == [tmp_path / "foo-1.0.tar.gz"]
+    assert having_inside(releases, "stage.toml") == []

@@ -73,6 +73,8 @@ def test_staging_other_bytes_again_is_noticed_by_the_next_run(
         maintainer.build(project)
         staged = maintainer.hatch("publish", "--staged", cwd=project)
         assert staged.code == 0, staged.err
+        # The second sdist has the stage file of the first staging in it, which is told.
+        assert ("has .stage.toml in it" in staged.err) is (origin == "second")
         tested = maintainer.hatch("run", "test", cwd=project)
         assert tested.code == 0, tested.err
         assert tested.out.split()[1] == origin

@@ -55,16 +55,15 @@ class Release:
     artifacts: tuple[Artifact, ...]
 
 
-def find(specs: Sequence[str], *, root: Path, default: Path, secret: str | None = None) -> tuple[Release, ...]:
-    """Return the releases that `specs` mean, sorted by project; every file is hashed and checked.
+def find(specs: Sequence[str], *, root: Path, default: Path) -> tuple[Release, ...]:
+    """Return the releases that `specs` mean, sorted by project; every file is read once, hashed and checked.
 
     `specs` are files, folders and globs (``**`` goes down any number of folders), relative to `root` or absolute;
     without any, the folder `default` counts.  Folders contribute the wheels and source distributions right in them.
-    `secret` is the name of a file that must not be inside any of them.
 
     Raises `ConfigurationError` where a spec means nothing, where one file name or two spellings of it stand for two
     files, and where a project has more than one version, because a stage file holds one release per project;
-    `ArtifactError` where a file is broken, has `secret` in it, or its metadata does not agree with its name.
+    `ArtifactError` where a file is broken or its metadata does not agree with its name.
     """
     try:
         paths = _unique(_expand(specs, root) if specs else _in_default_folder(default))
@@ -73,8 +72,18 @@ def find(specs: Sequence[str], *, root: Path, default: Path, secret: str | None 
     distributions = {path: _distribution(path) for path in paths}
     _refuse_same_files(distributions)
     _refuse_several_versions(distributions.values())
-    artifacts = [_read(path, distribution, secret) for path, distribution in distributions.items()]
+    artifacts = [_read(path, distribution) for path, distribution in distributions.items()]
     return _releases(artifacts)
+
+
+def having_inside(releases: Iterable[Release], name: str) -> list[Path]:
+    """Return the paths of the artifacts that have a file called `name` in any of their folders."""
+    found = []
+    for artifact in (artifact for release in releases for artifact in release.artifacts):
+        with artifact.path.open("rb") as file:
+            if holds(file, artifact.distribution, name):
+                found.append(artifact.path)
+    return found
 
 
 def _expand(specs: Iterable[str], root: Path) -> Iterable[Path]:
@@ -152,24 +161,16 @@ def _refuse_several_versions(distributions: Iterable[Distribution]) -> None:
             )
 
 
-def _read(path: Path, distribution: Distribution, secret: str | None) -> Artifact:
+def _read(path: Path, distribution: Distribution) -> Artifact:
     try:
         with path.open("rb") as file:
             size, hashes = _hash(file)
             file.seek(0)
             metadata = read_metadata(file, distribution)
-            file.seek(0)
-            leaks = secret is not None and holds(file, distribution, secret)
     except ArchiveError as error:
         raise ArtifactError(str(error), where=str(path)) from None
     except OSError as error:
         raise ArtifactError(f"this cannot be read: {error.strerror or error}", where=str(path)) from error
-    if leaks:
-        raise ArtifactError(
-            f"{secret} is in it, which gives away its session token, and changes with every staging",
-            where=str(path),
-            hint=f"add {secret} to .gitignore, or exclude it otherwise, and build again",
-        )
     return Artifact(path, distribution, size, hashes, metadata.requires_python)
 
 

@@ -36,12 +36,12 @@ class StagedPublisher(PublisherInterface):
             given = _own_options(options)
             desk = context.open_desk(self.app, _index_options(options))
             configured = context.read_settings(self.app)
-            found = artifacts.find(
-                specs,
-                root=Path(self.root),
-                default=context.build_folder(self.app),
-                secret=desk.stage_file.name,
-            )
+            found = artifacts.find(specs, root=Path(self.root), default=context.build_folder(self.app))
+            for path in artifacts.having_inside(found, desk.stage_file.name):
+                self.app.display_warning(
+                    f"{path} has {desk.stage_file.name} in it, with the session tokens that are in there, and differs "
+                    f"after every staging: add {desk.stage_file.name} to .gitignore and build again"
+                )
             repository = desk.repository()
             with progress.reporter(stderr_of(self.app), quiet=self.app.quiet) as reporter:
                 staged = list(
