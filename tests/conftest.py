@@ -18,6 +18,7 @@ from tests.index.building import build
 
 from hatch_staged import releases
 from hatch_staged.client import artifacts
+from hatch_staged.client.progress import Silent
 from hatch_staged.connections import Connections, Login
 from hatch_staged.index import tokens
 from hatch_staged.index.app import create_app
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from hatch_staged.client.artifacts import Artifact, Release
-    from hatch_staged.client.publication import Plan
+    from hatch_staged.client.artifacts import Release
     from hatch_staged.index.core import Index
     from hatch_staged.stage.model import StagedRelease
 
@@ -98,25 +98,6 @@ def team(tmp_path: Path, clock: Clock) -> Iterator[TeamIndex]:
     """Run an empty index."""
     with open_index(tmp_path / "team-data", clock=clock) as index, served(index) as root:
         yield TeamIndex(index, root, tokens.create(index, user="team"))
-
-
-class Silent:
-    """A reporter that says nothing."""
-
-    def planned(self, plan: Plan) -> None:
-        """Take no notice."""
-
-    def started(self, artifact: Artifact) -> None:
-        """Take no notice."""
-
-    def advanced(self, artifact: Artifact, n_bytes: int) -> None:
-        """Take no notice."""
-
-    def finished(self, artifact: Artifact) -> None:
-        """Take no notice."""
-
-    def notice(self, text: str) -> None:
-        """Take no notice."""
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def test_clients_without_credentials(connections: Connections, team: TeamIndex) 
         with client:
             assert client.project_page(f"{team.root}simple/", "foo") is None
             with pytest.raises(NotAllowedError):
-                client.create_session("foo", "1.0")
+                client.create_or_join("foo", "1.0")
 
 
 def test_who_is_in_a_hurry_asks_once(connections: Connections) -> None:

@@ -69,7 +69,7 @@ def test_it_starts_once_keeps_its_port_and_lets_its_token_upload(folder: Path) -
     if sys.platform != "win32":
         assert (folder / "token").stat().st_mode & 0o777 == 0o600
     with Client(Transport(url, Credentials("__token__", token))) as client:
-        assert client.create_session("foo", "1.0").status.value == "open"
+        assert client.create_or_join("foo", "1.0")[0].status.value == "open"
 
     # without it the token is still ours, and the next start is on the same port
     kill(folder)

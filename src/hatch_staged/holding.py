@@ -37,10 +37,11 @@ def obtain(desk: Desk, standing: Standing, interpreter: Interpreter) -> Obtained
 
 def cache_of(desk: Desk, release: StagedRelease) -> Cache:
     """Return the cache, which downloads as the index of `release` needs it."""
-    repository = desk.connections.at(release.index)
 
     @contextmanager
     def fetch(url: str) -> Iterator[Iterator[bytes]]:
+        # Only now: it may start the local index, and most runs download nothing.
+        repository = desk.connections.at(release.index)
         with desk.connections.anonymous(repository) as client, client.download(url) as pieces:
             yield pieces
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def test_the_index_prefers_and_we_know(index: UploadServer, client: Client) -> None:
-    session = client.create_session("foo", "1.0")
+    session = client.create_or_join("foo", "1.0")[0]
 
     def by_pigeon(_client: Client, _file: FileUploadSession, _artifact: Artifact, _progress: object) -> None:
         raise AssertionError
@@ -35,13 +35,13 @@ def test_mechanisms_without_end_are_shown_in_a_bearable_line(index: UploadServer
     index.mechanisms = ["vnd-acme-pigeon"] * 1000
 
     with pytest.raises(ProtocolError) as caught:
-        choose(client.create_session("foo", "1.0"))
+        choose(client.create_or_join("foo", "1.0")[0])
 
     assert len(caught.value.what) < 600
 
 
 def test_an_index_that_does_not_say_where_to(index: UploadServer, client: Client, make_release: MakeRelease) -> None:
-    session = client.create_session("foo", "1.0")
+    session = client.create_or_join("foo", "1.0")[0]
     (artifact, _) = make_release().artifacts
     nowhere = {"identifier": "http-post-bytes"}
     index.script("POST", "/u$", index.file_status(index.add_file("any"), 202, mechanism=nowhere))

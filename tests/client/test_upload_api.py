@@ -38,7 +38,7 @@ META = {"meta": {"api-version": "2.0"}}
 
 @pytest.fixture
 def session(client: Client) -> Session:
-    return client.create_session("foo", "1.0")
+    return client.create_or_join("foo", "1.0")[0]
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def artifact(make_release: MakeRelease) -> Artifact:
 
 
 def test_a_session_is_created(index: UploadServer, client: Client) -> None:
-    session = client.create_session("foo", "1.0")
+    session = client.create_or_join("foo", "1.0")[0]
 
     (seen,) = index.seen
     assert (seen.method, seen.path) == ("POST", "/api/2.0/")
@@ -63,7 +63,7 @@ def test_a_session_is_created(index: UploadServer, client: Client) -> None:
 def test_a_session_is_joined(index: UploadServer, client: Client, session: Session, join_status: int) -> None:
     index.join_status = join_status
 
-    assert client.create_session("foo", "1.0") == session
+    assert client.create_or_join("foo", "1.0")[0] == session
 
 
 def test_a_creation_whose_answer_is_lost_joins_what_it_made(
@@ -71,7 +71,7 @@ def test_a_creation_whose_answer_is_lost_joins_what_it_made(
 ) -> None:
     index.script("POST", "/2.0/$", DROP)
 
-    assert client.create_session("foo", "1.0").status is SessionState.OPEN
+    assert client.create_or_join("foo", "1.0")[0].status is SessionState.OPEN
     assert len(pauses) == 1
 
 
@@ -79,7 +79,7 @@ def test_a_conflict_that_does_not_say_with_what(index: UploadServer, client: Cli
     index.script("POST", "/2.0/$", problem(409, "There is one"))
 
     with pytest.raises(ConflictError, match="There is one"):
-        client.create_session("foo", "1.0")
+        client.create_or_join("foo", "1.0")
 
 
 @pytest.mark.parametrize("join_status", [200, 409])
@@ -137,7 +137,7 @@ def test_an_endpoint_that_gives_no_session(
     index.script("POST", "/2.0/$", answer)
 
     with pytest.raises(error) as caught:
-        client.create_session("foo", "1.0")
+        client.create_or_join("foo", "1.0")
 
     assert type(caught.value) is error
     assert len(index.seen) == 1, "and nothing else is tried"
@@ -158,7 +158,7 @@ def test_notices_are_shown_without_escapes_and_secrets(index: UploadServer, clie
     index.notices.append(told)
     index.add_file("foo-1.0.tar.gz").notices.append(told)
 
-    session = client.create_session("foo", "1.0")
+    session = client.create_or_join("foo", "1.0")[0]
 
     shown = ("a [31m  notice for *** in *** at https://i.example/",)
     assert session.notices == shown
@@ -170,7 +170,7 @@ def test_file_names_that_cannot_be_shown(index: UploadServer, client: Client, fi
     index.add_file(filename)
 
     with pytest.raises(ProtocolError, match="the session has a file with a name that cannot be shown") as caught:
-        client.create_session("foo", "1.0")
+        client.create_or_join("foo", "1.0")
 
     assert filename not in str(caught.value)
 
@@ -178,7 +178,7 @@ def test_file_names_that_cannot_be_shown(index: UploadServer, client: Client, fi
 def test_files_of_other_kinds_are_left_to_others(index: UploadServer, client: Client) -> None:
     index.add_file("foo-1.0-py3.9.egg")
 
-    assert list(client.create_session("foo", "1.0").files) == ["foo-1.0-py3.9.egg"]
+    assert list(client.create_or_join("foo", "1.0")[0].files) == ["foo-1.0-py3.9.egg"]
 
 
 def test_a_session_of_another_index_gets_no_credentials(other: UploadServer, client: Client) -> None:
@@ -194,7 +194,7 @@ def test_links_of_another_origin_are_used_where_the_index_names_them(
     other.status = "open"
     index.script("POST", "/2.0/$", reply(201, other.session()))
 
-    assert client.extend(client.create_session("foo", "1.0"), 60).links.session.startswith(other.origin)
+    assert client.extend(client.create_or_join("foo", "1.0")[0], 60).links.session.startswith(other.origin)
     assert "authorization" in other.seen[0].headers
 
 
@@ -204,7 +204,7 @@ def test_a_session_of_another_origin_is_joined_where_the_index_names_it(
     other.status = "open"
     index.script("POST", "/2.0/$", reply(409, {}, Location=f"{other.origin}/odd/place/s"))
 
-    assert client.create_session("foo", "1.0").links.session == f"{other.origin}/odd/place/s"
+    assert client.create_or_join("foo", "1.0")[0].links.session == f"{other.origin}/odd/place/s"
 
 
 @pytest.mark.parametrize("status", [404, 410])
@@ -230,7 +230,7 @@ def test_every_request_has_the_content_type(index: UploadServer, client: Client,
 
 def test_an_index_that_does_not_extend(index: UploadServer, client: Client) -> None:
     index.extensions = False
-    session = client.create_session("foo", "1.0")
+    session = client.create_or_join("foo", "1.0")[0]
 
     with pytest.raises(StagedError, match="does not extend"):
         client.extend(session, 60)
@@ -369,7 +369,7 @@ def test_a_file_is_deleted_also_if_somebody_else_did(
 
 def test_a_file_in_processing_is_not_deleted(index: UploadServer, client: Client) -> None:
     index.add_file("foo-1.0.tar.gz", status="processing", looks=9)
-    session = client.create_session("foo", "1.0")
+    session = client.create_or_join("foo", "1.0")[0]
 
     with pytest.raises(ConflictError, match="being processed"):
         client.delete_file(session.files["foo-1.0.tar.gz"].link)
@@ -378,7 +378,7 @@ def test_a_file_in_processing_is_not_deleted(index: UploadServer, client: Client
 def test_waiting_for_some_files_only(index: UploadServer, client: Client, pauses: Pauses) -> None:
     index.add_file("foo-1.0.tar.gz", status="processing", looks=2)
     index.add_file("foo-1.0-py3-none-any.whl", status="processing", looks=9)
-    session = client.create_session("foo", "1.0")
+    session = client.create_or_join("foo", "1.0")[0]
 
     settled = client.wait_for_files(session, ["foo-1.0.tar.gz"])
 
@@ -389,7 +389,7 @@ def test_waiting_for_some_files_only(index: UploadServer, client: Client, pauses
 
 def test_the_page_of_a_stage(index: UploadServer, client: Client) -> None:
     file = index.add_file("foo-1.0.tar.gz", b"bytes")
-    stage = client.create_session("foo", "1.0").links.stage
+    stage = client.create_or_join("foo", "1.0")[0].links.stage
     assert stage is not None
 
     page = client.project_page(stage, "Foo")
@@ -482,4 +482,4 @@ def test_urls_that_the_index_makes_up(index: UploadServer, client: Client, tmp_p
     index.script("POST", "/2.0/$", reply(201, body))
 
     with pytest.raises(ProtocolError, match="http or https"):
-        client.create_session("foo", "1.0")
+        client.create_or_join("foo", "1.0")

@@ -71,16 +71,14 @@ class Client:
         """The URL of the root endpoint."""
         return self._transport.endpoint
 
-    def create_session(self, project: str, version: str) -> messages.Session:
+    def create_or_join(self, project: str, version: str) -> tuple[messages.Session, bool]:
         """Create the publishing session of `project` and `version`, or join the one that there is.
+
+        Returns it, and whether it has just been created.
 
         "the server MUST respond with a 409 Conflict and MUST include a Location header"; earlier drafts answered 200
         with the session.  Raises `ConfigurationError` where the endpoint does not speak Upload 2.0.
         """
-        return self.create_or_join(project, version)[0]
-
-    def create_or_join(self, project: str, version: str) -> tuple[messages.Session, bool]:
-        """Return the session as `create_session` does, and whether it has just been created."""
         # twice is once: the second request joins the session that the first one made
         return self._create_or_join(project, version, Repeat.ALWAYS)
 
