@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,6 +43,9 @@ GRACE = 10
 _LOCK_PATIENCE = 2
 # Between two looks whether a server has ended (seconds).
 _LOOK_AGAIN = 0.05
+# How long `stop` waits for the process itself, after its lock is free (seconds).  One that its parent has not looked
+# after yet still counts as there.
+_LAST_MOMENT = 2
 _WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
@@ -108,7 +112,31 @@ def stop(data_dir: Path, *, patience: float = GRACE + 5) -> bool:
         if time.monotonic() >= deadline:
             raise StagedError(f"the index of process {found.pid} does not stop", where=str(data_dir))
         time.sleep(_LOOK_AGAIN)
+    _wait_for_exit(found.pid)
     return True
+
+
+def _wait_for_exit(pid: int) -> None:
+    """Wait a moment for what a Python still does after it has let go of everything; nothing depends on it."""
+    deadline = time.monotonic() + _LAST_MOMENT
+    while _lives(pid) and time.monotonic() < deadline:
+        time.sleep(_LOOK_AGAIN)
+
+
+if sys.platform == "win32":
+
+    def _lives(_pid: int) -> bool:
+        # There, asking means sending a signal that ends it.
+        return False
+
+else:
+
+    def _lives(pid: int) -> bool:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
 
 
 class _Server(uvicorn.Server):
