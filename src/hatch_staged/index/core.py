@@ -29,7 +29,19 @@ class Limits:
     session_lifetime: int = 7 * _DAY
     #: from a session's creation, with all its extensions
     longest_session: int = 30 * _DAY
+    #: how long the status of a session that has ended is kept
+    retention: int = 30 * _DAY
     file_size: int = 10 * 1024**3
+    #: of all files of a session together, as declared
+    session_size: int = 100 * 1024**3
+    #: of all published files of a project together; asked at publication
+    project_size: int = 1024**4
+    #: sessions of one project that are live at once
+    open_sessions: int = 100
+    #: completing a larger file is deferred: "validation that may take longer than reasonable in a single HTTP request"
+    immediate_size: int = 64 * 1024**2
+    #: publishing more files is deferred
+    immediate_files: int = 100
     #: of a JSON body
     request_size: int = 1024**2
     #: how long an object may lie without a row that points at it; longer than any upload takes

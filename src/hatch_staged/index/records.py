@@ -50,6 +50,12 @@ class PublishingSession:
     state: SessionState
     #: whether a canceled session was canceled by its expiry
     expired: bool = False
+    #: why the last deferred publication failed
+    notices: tuple[str, ...] = ()
+    #: the id of the token that asked for publication
+    publishing_token: str | None = None
+    #: when it reached a terminal state
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True)

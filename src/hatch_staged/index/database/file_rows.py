@@ -46,6 +46,7 @@ def add(tx: Transaction, file: FileUpload) -> None:
                 hashes=dict(file.hashes),
                 state=file.state,
                 notice=file.notice,
+                attested=False,
             )
         )
 

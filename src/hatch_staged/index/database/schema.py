@@ -60,6 +60,14 @@ projects = Table(
     Column("registered_at", UtcDateTime),
 )
 
+# Whom a project's owner, or the operator, has let in.
+members = Table(
+    "members",
+    metadata,
+    Column("project", ForeignKey("projects.name"), primary_key=True),
+    Column("user", Text, primary_key=True),
+)
+
 sessions = Table(
     "sessions",
     metadata,
@@ -73,6 +81,12 @@ sessions = Table(
     Column("expires_at", UtcDateTime, nullable=False),
     Column("state", _states(SessionState), nullable=False),
     Column("expired", Boolean, nullable=False),
+    # Why the last deferred publication failed; a list of sentences.
+    Column("notices", JSON, nullable=False),
+    # The id of the token that asked for publication: whether it still may is asked again when that is carried out.
+    Column("publishing_token", Text),
+    # When the session reached a terminal state; its retention counts from then.
+    Column("ended_at", UtcDateTime),
 )
 
 #: The condition of "non-terminal": as a text, because SQLite takes a partial index for its very words only.
@@ -88,12 +102,16 @@ Index(
     postgresql_where=LIVE,
 )
 Index("live_sessions_by_expiry", sessions.c.expires_at, sqlite_where=LIVE, postgresql_where=LIVE)
+#: The condition of what the worker has to do, of sessions and of files.
+IN_PROCESSING = text("state = 'processing'")
+Index("sessions_in_processing", sessions.c.id, sqlite_where=IN_PROCESSING, postgresql_where=IN_PROCESSING)
 
 files = Table(
     "files",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("session_id", ForeignKey("sessions.id"), nullable=False, index=True),
+    # None for a file that came through the legacy API, and once a published file's session is forgotten.
+    Column("session_id", ForeignKey("sessions.id"), index=True),
     Column("filename", Text, nullable=False),
     # What all spellings of the file name have in common, see `Distribution.key`.
     Column("name_key", Text, nullable=False),
@@ -109,7 +127,10 @@ files = Table(
     Column("completed_at", UtcDateTime),
     Column("requires_python", Text),
     Column("metadata_sha256", String(64)),
+    # Whether there is a row in `attestations`, so that listing files does not read that table.
+    Column("attested", Boolean, nullable=False),
 )
+Index("files_in_processing", files.c.id, sqlite_where=IN_PROCESSING, postgresql_where=IN_PROCESSING)
 
 _PRESENT = text("state <> 'canceled'")
 Index(
@@ -129,6 +150,14 @@ core_metadata = Table(
     Column("raw", LargeBinary, nullable=False),
 )
 
+# The PEP 740 attestations of a file: a JSON array, as it was sent.
+attestations = Table(
+    "attestations",
+    metadata,
+    Column("file_id", ForeignKey("files.id"), primary_key=True),
+    Column("raw", LargeBinary, nullable=False),
+)
+
 # "the index MUST guarantee that it never publishes two files with the same name for the same release"; a file name
 # says its release, so that the name alone is the key.  Two names that installers take for one have one `name_key`.
 published_files = Table(
@@ -139,7 +168,9 @@ published_files = Table(
     Column("project", ForeignKey("projects.name"), nullable=False, index=True),
     Column("version", Text, nullable=False),
     Column("file_id", ForeignKey("files.id"), nullable=False, unique=True),
-    Column("published_at", UtcDateTime, nullable=False),
+    # None while the name is only reserved for a publication that is being processed: "any other attempt to upload a
+    # file with one of those filenames [...] MUST be rejected", and nobody sees the file.
+    Column("published_at", UtcDateTime),
 )
 
 tokens = Table(

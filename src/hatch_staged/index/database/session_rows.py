@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
@@ -14,7 +14,7 @@ from hatch_staged.protocol.states import SessionState
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Row
 
 _TABLE = schema.sessions
 _EDITABLE = [state for state in SessionState if state.editable]
@@ -41,13 +41,13 @@ def live(tx: Transaction, project: str, version_key: str) -> PublishingSession:
     row = tx.execute(
         select(_TABLE).where(_TABLE.c.project == project, _TABLE.c.version_key == version_key, schema.LIVE)
     ).one()
-    return PublishingSession(**row._asdict())
+    return _session(row)
 
 
 def due(tx: Transaction, now: datetime) -> tuple[PublishingSession, ...]:
     """Return the editable sessions whose time is up; one that is being published is not interrupted."""
     rows = tx.execute(select(_TABLE).where(_TABLE.c.expires_at <= now, schema.LIVE, _TABLE.c.state.in_(_EDITABLE)))
-    return tuple(PublishingSession(**row._asdict()) for row in rows)
+    return tuple(_session(row) for row in rows)
 
 
 def update_state(tx: Transaction, session_id: str, state: SessionState, *, expired: bool = False) -> None:
@@ -62,4 +62,9 @@ def update_expiry(tx: Transaction, session_id: str, expires_at: datetime) -> Non
 
 def _one(tx: Transaction, condition: ColumnElement[bool]) -> PublishingSession | None:
     row = tx.execute(select(_TABLE).where(condition).with_for_update()).one_or_none()
-    return None if row is None else PublishingSession(**row._asdict())
+    return None if row is None else _session(row)
+
+
+def _session(row: Row[Any]) -> PublishingSession:
+    values = row._asdict()
+    return PublishingSession(**{**values, "notices": tuple(values["notices"])})

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001"
+revision = "0001a"
 down_revision = None
 
 _LIVE = sa.text("state NOT IN ('published', 'canceled')")
 _PRESENT = sa.text("state <> 'canceled'")
+_IN_PROCESSING = sa.text("state = 'processing'")
 
 
 def upgrade() -> None:
@@ -20,6 +21,11 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text, nullable=False),
         sa.Column("registered_at", sa.DateTime),
     )
+    op.create_table(
+        "members",
+        sa.Column("project", sa.Text, sa.ForeignKey("projects.name"), primary_key=True),
+        sa.Column("user", sa.Text, primary_key=True),
+    )
     _create_sessions()
     _create_files()
     op.create_table(
@@ -29,7 +35,7 @@ def upgrade() -> None:
         sa.Column("project", sa.Text, sa.ForeignKey("projects.name"), nullable=False, index=True),
         sa.Column("version", sa.Text, nullable=False),
         sa.Column("file_id", sa.Text, sa.ForeignKey("files.id"), nullable=False, unique=True),
-        sa.Column("published_at", sa.DateTime, nullable=False),
+        sa.Column("published_at", sa.DateTime),
     )
     op.create_table(
         "tokens",
@@ -56,6 +62,9 @@ def _create_sessions() -> None:
         sa.Column("expires_at", sa.DateTime, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("expired", sa.Boolean, nullable=False),
+        sa.Column("notices", sa.JSON, nullable=False),
+        sa.Column("publishing_token", sa.Text),
+        sa.Column("ended_at", sa.DateTime),
     )
     op.create_index(
         "one_live_session",
@@ -66,13 +75,16 @@ def _create_sessions() -> None:
         postgresql_where=_LIVE,
     )
     op.create_index("live_sessions_by_expiry", "sessions", ["expires_at"], sqlite_where=_LIVE, postgresql_where=_LIVE)
+    op.create_index(
+        "sessions_in_processing", "sessions", ["id"], sqlite_where=_IN_PROCESSING, postgresql_where=_IN_PROCESSING
+    )
 
 
 def _create_files() -> None:
     op.create_table(
         "files",
         sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("session_id", sa.Text, sa.ForeignKey("sessions.id"), nullable=False, index=True),
+        sa.Column("session_id", sa.Text, sa.ForeignKey("sessions.id"), index=True),
         sa.Column("filename", sa.Text, nullable=False),
         sa.Column("name_key", sa.Text, nullable=False),
         sa.Column("size", sa.BigInteger, nullable=False),
@@ -85,6 +97,10 @@ def _create_files() -> None:
         sa.Column("completed_at", sa.DateTime),
         sa.Column("requires_python", sa.Text),
         sa.Column("metadata_sha256", sa.String(64)),
+        sa.Column("attested", sa.Boolean, nullable=False),
+    )
+    op.create_index(
+        "files_in_processing", "files", ["id"], sqlite_where=_IN_PROCESSING, postgresql_where=_IN_PROCESSING
     )
     op.create_index(
         "one_file_of_a_name",
@@ -96,6 +112,11 @@ def _create_files() -> None:
     )
     op.create_table(
         "core_metadata",
+        sa.Column("file_id", sa.Text, sa.ForeignKey("files.id"), primary_key=True),
+        sa.Column("raw", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "attestations",
         sa.Column("file_id", sa.Text, sa.ForeignKey("files.id"), primary_key=True),
         sa.Column("raw", sa.LargeBinary, nullable=False),
     )
