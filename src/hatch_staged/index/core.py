@@ -48,6 +48,8 @@ class Limits:
     orphan_age: int = _DAY
     #: between two looks for expired sessions and orphans
     sweep_interval: int = 5 * 60
+    #: between two looks for what is in processing, apart from those right after a request
+    work_interval: int = 60
 
 
 def utc_now() -> datetime:

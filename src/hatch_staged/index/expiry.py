@@ -22,7 +22,11 @@ def expire_due(index: Index) -> None:
         if not session_rows.due(tx, now):
             return
     with index.database.writing() as tx:
-        keys = [key for session in session_rows.due(tx, now) for key in cancellation.discard(tx, session, expired=True)]
+        keys = [
+            key
+            for session in session_rows.due(tx, now)
+            for key in cancellation.discard(tx, session, now, expired=True)[1]
+        ]
     for key in keys:
         index.objects.delete(key)
 

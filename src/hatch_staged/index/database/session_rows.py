@@ -50,14 +50,14 @@ def due(tx: Transaction, now: datetime) -> tuple[PublishingSession, ...]:
     return tuple(_session(row) for row in rows)
 
 
-def update_state(tx: Transaction, session_id: str, state: SessionState, *, expired: bool = False) -> None:
-    """Move the session to `state`."""
-    tx.execute(update(_TABLE).where(_TABLE.c.id == session_id).values(state=state, expired=expired))
+def processing(tx: Transaction) -> tuple[str, ...]:
+    """Return the ids of the sessions whose publication is to be carried out."""
+    return tuple(tx.scalars(select(_TABLE.c.id).where(schema.IN_PROCESSING)))
 
 
-def update_expiry(tx: Transaction, session_id: str, expires_at: datetime) -> None:
-    """Let the session live until `expires_at`."""
-    tx.execute(update(_TABLE).where(_TABLE.c.id == session_id).values(expires_at=expires_at))
+def write(tx: Transaction, session: PublishingSession) -> None:
+    """Write `session` over what was found of it in this transaction."""
+    tx.execute(update(_TABLE).where(_TABLE.c.id == session.id).values(**vars(session)))
 
 
 def _one(tx: Transaction, condition: ColumnElement[bool]) -> PublishingSession | None:
