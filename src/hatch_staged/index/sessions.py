@@ -15,7 +15,7 @@ from hatch_staged.index.database import file_rows, session_rows
 from hatch_staged.index.database.engine import TakenError
 from hatch_staged.index.expiry import expire_due
 from hatch_staged.index.records import FileUpload, Permission, PublishingSession
-from hatch_staged.index.refusals import InvalidRequestError, SessionExistsError
+from hatch_staged.index.refusals import ConflictingError, InvalidRequestError, SessionExistsError
 from hatch_staged.protocol.problems import ProblemError
 from hatch_staged.protocol.states import SessionEvent, SessionState, session_after
 
@@ -38,8 +38,8 @@ class SessionStatus:
 def create(index: Index, principal: Principal, *, name: str, version: str) -> SessionStatus:
     """Create a session and, if the project is new, reserve its name.
 
-    Raises `InvalidRequestError` for a name or version that is not valid, `ForbiddenError`, and `SessionExistsError` if
-    there is a live session for this project and version.
+    Raises `InvalidRequestError` for a name or version that is not valid, `ForbiddenError`, `SessionExistsError` if
+    there is a live session for this project and version, and `ConflictingError` if the project has too many others.
     """
     project, parsed = _project(name), _version(version)
     expire_due(index)
@@ -67,6 +67,11 @@ def create(index: Index, principal: Principal, *, name: str, version: str) -> Se
                 f"{project} {live.version} has a session that is {live.state.value}; use it, or cancel it first.",
                 session_id=live.id,
             ) from None
+        if session_rows.count_live(tx, project) > index.limits.open_sessions:
+            raise ConflictingError(
+                f"{project} has {index.limits.open_sessions} sessions that are not through, which is the limit; "
+                "publish or cancel one of them first."
+            )
     return SessionStatus(session)
 
 

@@ -73,7 +73,7 @@ def create(
     Two names are the same if installers cannot tell them apart, see `Distribution.key`.
 
     Raises `InvalidRequestError` for what cannot be right, `MechanismError`, and `ConflictingError` if the file is
-    published, too large for this index, or not yet through in this session.
+    published, it or the session would be too large for this index, or it is not yet through in this session.
     """
     # What can be known without the session, before it keeps others from writing.
     distribution = validation.check_filename(filename)
@@ -86,13 +86,12 @@ def create(
         session = authorization.find_session(tx, principal, session_id, Permission.STAGE)
         session_after(session.state, SessionEvent.CHANGE)
         validation.check_release(distribution, session)
-        # Not 413: "If the server determines the upload cannot proceed, it MUST return a ``409 Conflict``."
-        if size > index.limits.file_size:
-            raise ConflictingError(f"This index takes files of at most {index.limits.file_size} bytes.")
+        _refuse_beyond("files", size, index.limits.file_size)
         published = published_rows.published_as(tx, name_key)
         if published is not None:
             raise ConflictingError(f"{published} is published; published files cannot be replaced.")
         replaced = _replace(tx, session.id, name_key)
+        _refuse_beyond("sessions", file_rows.declared_size(tx, session.id) + size, index.limits.session_size)
         file = FileUpload(
             id=index.new_token(),
             session_id=session.id,
@@ -223,6 +222,12 @@ def _replace(tx: Transaction, session_id: str, name_key: str) -> FileUpload | No
         raise ConflictingError(f"{present.filename} is {present.state.value} in this session; delete it first.")
     file_rows.discard(tx, present.id)
     return present
+
+
+def _refuse_beyond(what: str, size: int, limit: int) -> None:
+    # Not 413: "If the server determines the upload cannot proceed, it MUST return a ``409 Conflict``."
+    if size > limit:
+        raise ConflictingError(f"This index takes {what} of at most {limit} bytes; this would be {size}.")
 
 
 def _record(index: Index, principal: Principal, address: FileAddress, received: Received) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import delete, exists, func, insert, select, update
 
 from hatch_staged.index.database import schema
 from hatch_staged.index.database.engine import Transaction, unique
@@ -61,6 +61,12 @@ def of_session(tx: Transaction, session_id: str) -> tuple[FileUpload, ...]:
     """Return the files of a publishing session by name, without the canceled ones."""
     rows = tx.execute(select(*_UPLOAD).where(*_present(session_id)).order_by(_TABLE.c.filename))
     return tuple(_upload(row) for row in rows.mappings())
+
+
+def declared_size(tx: Transaction, session_id: str) -> int:
+    """Return how many bytes the files of a publishing session are declared to have together."""
+    total: int | None = tx.scalar(select(func.sum(_TABLE.c.size)).where(*_present(session_id)))
+    return total or 0
 
 
 def find_named(tx: Transaction, session_id: str, name_key: str) -> FileUpload | None:

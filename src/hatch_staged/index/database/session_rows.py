@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from hatch_staged.index.database import schema
 from hatch_staged.index.database.engine import Transaction, unique
@@ -42,6 +42,14 @@ def live(tx: Transaction, project: str, version_key: str) -> PublishingSession:
         select(_TABLE).where(_TABLE.c.project == project, _TABLE.c.version_key == version_key, schema.LIVE)
     ).one()
     return _session(row)
+
+
+def count_live(tx: Transaction, project: str) -> int:
+    """Return how many sessions of `project` (normalized) are in a non-terminal state."""
+    count: int = tx.execute(
+        select(func.count()).select_from(_TABLE).where(_TABLE.c.project == project, schema.LIVE)
+    ).scalar_one()
+    return count
 
 
 def due(tx: Transaction, now: datetime) -> tuple[PublishingSession, ...]:
