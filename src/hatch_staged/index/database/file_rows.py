@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from hatch_staged.index.database import schema
 from hatch_staged.index.database.engine import Transaction, unique
@@ -136,6 +136,12 @@ def discard(tx: Transaction, file_id: str) -> None:
     tx.execute(update(_TABLE).where(_TABLE.c.id == file_id).values(state=FileState.CANCELED, **forgotten))
 
 
+def leave_session(tx: Transaction, session_id: str) -> None:
+    """Forget the canceled files of a publishing session that has ended; the others, which are published, are kept."""
+    tx.execute(delete(_TABLE).where(_TABLE.c.session_id == session_id, _TABLE.c.state == FileState.CANCELED))
+    tx.execute(update(_TABLE).where(_TABLE.c.session_id == session_id).values(session_id=None))
+
+
 def staged(tx: Transaction, session_id: str) -> tuple[Artifact, ...]:
     """Return the completed files of a publishing session, by name."""
     rows = tx.execute(
@@ -151,11 +157,6 @@ def core_metadata(tx: Transaction, file_id: str) -> bytes | None:
     """Return the METADATA or PKG-INFO of a completed file, byte for byte."""
     raw: bytes | None = tx.scalar(select(schema.core_metadata.c.raw).where(schema.core_metadata.c.file_id == file_id))
     return raw
-
-
-def any_ever(tx: Transaction) -> bool:
-    """Whether there has ever been a file; rows of canceled ones stay."""
-    return bool(tx.scalar(select(exists().select_from(_TABLE))))
 
 
 def object_keys(tx: Transaction) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from hatch_staged.index.database import schema
 from hatch_staged.index.database.engine import Transaction, unique
@@ -56,6 +56,16 @@ def due(tx: Transaction, now: datetime) -> tuple[PublishingSession, ...]:
     """Return the editable sessions whose time is up; one that is being published is not interrupted."""
     rows = tx.execute(select(_TABLE).where(_TABLE.c.expires_at <= now, schema.LIVE, _TABLE.c.state.in_(_EDITABLE)))
     return tuple(_session(row) for row in rows)
+
+
+def ended_before(tx: Transaction, before: datetime) -> tuple[str, ...]:
+    """Return the ids of the sessions that ended at `before` or earlier."""
+    return tuple(tx.scalars(select(_TABLE.c.id).where(_TABLE.c.ended_at <= before)))
+
+
+def forget(tx: Transaction, session_id: str) -> None:
+    """Delete the row of a session that no file belongs to any more."""
+    tx.execute(delete(_TABLE).where(_TABLE.c.id == session_id))
 
 
 def processing(tx: Transaction) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import exists, insert, select, update
 
 from hatch_staged.index.database import schema
 from hatch_staged.index.records import Permission, Token
@@ -42,6 +42,11 @@ def find_valid(tx: Transaction, digest: str) -> Token | None:
 def find(tx: Transaction, token_id: str) -> Token | None:
     """Return the token `token_id`, unless it was revoked."""
     return _valid(tx, _TABLE.c.id == token_id)
+
+
+def any_ever(tx: Transaction) -> bool:
+    """Whether there has ever been a token; rows of revoked ones stay."""
+    return bool(tx.scalar(select(exists().select_from(_TABLE))))
 
 
 def every(tx: Transaction) -> tuple[Token, ...]:
