@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 
 from hatch_staged.index import expiry
+from hatch_staged.index.legacy_api import LegacyApi
 from hatch_staged.index.pages import Pages
 from hatch_staged.index.problem_responses import ProblemResponses
 from hatch_staged.index.simple_api import SimpleApi
@@ -29,7 +30,7 @@ def create_app(index: Index, *, base_url: str | None = None) -> Starlette:
 
     `base_url` is the URL of its root as clients see it; without one, links point where the request went.
     """
-    fronts = (UploadApi(index, base_url), SimpleApi(index, base_url), Pages(index, base_url))
+    fronts = [front(index, base_url) for front in (UploadApi, LegacyApi, SimpleApi, Pages)]
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -43,11 +43,11 @@ class Front:
 
     def __init__(self, index: Index, base_url: str | None) -> None:
         self.index = index
-        self._base_url = base_url
+        self.base_url = base_url
 
     def urls(self, request: Request) -> Urls:
         """Return the links for an answer to `request`."""
-        return Urls((self._base_url or str(request.base_url)).rstrip("/"))
+        return Urls((self.base_url or str(request.base_url)).rstrip("/"))
 
     async def principal(self, request: Request) -> Principal:
         """Return who makes `request`; raise `UnauthenticatedError`."""

@@ -74,7 +74,8 @@ class FileUpload:
     """A file upload session."""
 
     id: str
-    session_id: str
+    #: None if it came through the legacy API
+    session_id: str | None
     filename: str
     #: of the file name, see `hatch_staged.protocol.distributions.Distribution.key`
     name_key: str

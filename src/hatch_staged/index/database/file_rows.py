@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from hatch_staged.index.database import schema
 from hatch_staged.index.database.engine import Transaction, unique
@@ -130,11 +130,6 @@ def core_metadata(tx: Transaction, file_id: str) -> bytes | None:
     """Return the METADATA or PKG-INFO of a completed file, byte for byte."""
     raw: bytes | None = tx.scalar(select(schema.core_metadata.c.raw).where(schema.core_metadata.c.file_id == file_id))
     return raw
-
-
-def any_ever(tx: Transaction) -> bool:
-    """Whether there has ever been a file; rows of canceled ones stay."""
-    return bool(tx.scalar(select(exists().select_from(_TABLE))))
 
 
 def object_keys(tx: Transaction) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import exists, insert, select, update
 
 from hatch_staged.index.database import schema
 from hatch_staged.index.records import Permission, Token
@@ -32,6 +32,11 @@ def add(tx: Transaction, token: Token, *, digest: str) -> None:
             created_at=token.created_at,
         )
     )
+
+
+def any_ever(tx: Transaction) -> bool:
+    """Whether there has ever been a token; rows of revoked ones stay."""
+    return bool(tx.scalar(select(exists().select_from(_TABLE))))
 
 
 def find_valid(tx: Transaction, digest: str) -> Token | None:
