@@ -159,6 +159,7 @@ def test_what_is_refused_is_told(
     assert refused.code != 0
     told = " ".join((refused.out + refused.err).split())
     assert "401" in told
+    assert "token is unknown or was revoked" in told
     assert "hst_wrong" not in told
     assert index.objects == []
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 
 from hatch_staged.index import expiry
 from hatch_staged.index.legacy_api import LegacyApi
 from hatch_staged.index.pages import Pages
+from hatch_staged.index.patience import Patience
 from hatch_staged.index.problem_responses import ProblemResponses
 from hatch_staged.index.simple_api import SimpleApi
 from hatch_staged.index.upload_api import UploadApi
@@ -44,6 +46,7 @@ def create_app(index: Index, *, base_url: str | None = None) -> Starlette:
             await sweeping
 
     app = Starlette(
+        middleware=[Middleware(Patience, timeout=index.limits.body_timeout)],
         routes=[route for front in fronts for route in front.routes()],
         exception_handlers=ProblemResponses(index, base_url).handlers(),
         lifespan=lifespan,
