@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 HOME = "/"
 HEALTH = "/-/health"
+OPENAPI = "/-/openapi.json"
 
 UPLOAD = "/upload/"
 SESSION = "/upload/sessions/{session_id}/"
