@@ -52,6 +52,8 @@ class Limits:
     orphan_age: int = _DAY
     #: between two looks for expired sessions and orphans
     sweep_interval: int = 5 * 60
+    #: between two looks for what is in processing, apart from those right after a request
+    work_interval: int = 60
 
 
 def utc_now() -> datetime:
@@ -116,6 +118,6 @@ def open_index(
 
 
 def _belongs_to_others(index: Index) -> bool:
-    """Whether there are objects but there has never been a token, without which nobody uploads anything."""
+    """Whether there are objects but there has never been a token: nobody can have uploaded them."""
     with index.database.reading() as tx:
         return not token_rows.any_ever(tx) and any(True for _ in index.objects.list())
