@@ -102,17 +102,22 @@ def test_published_name_is_taken(index: Index, alice: Principal, published: str,
     assert error.detail == "foo-1.0-py3-none-any.whl is published; published files cannot be replaced."
 
 
-def test_name_that_is_taken_while_the_bytes_come(index: Index, alice: Principal) -> None:
+@pytest.mark.parametrize(("overtaker", "kind"), [("alice", ConflictingError), ("bob", ForbiddenError)])
+def test_name_that_is_taken_while_the_bytes_come(
+    index: Index, principal: Callable[..., Principal], overtaker: str, kind: type[RefusedError]
+) -> None:
+    alice, faster = principal("alice"), principal(overtaker)
+
     async def overtaken(content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for chunk in content:
             yield chunk
-        await legacy.upload(index, alice, forms.parts(forms.form(WHEEL)))
+        await legacy.upload(index, faster, forms.parts(forms.form(WHEEL)))
 
     async def slow() -> AsyncIterator[Part]:
         async for part in forms.parts(forms.form(build(content=b"other"))):
             yield replace(part, content=overtaken(part.content)) if part.name == "content" else part
 
-    with pytest.raises(ConflictingError):
+    with pytest.raises(kind):
         asyncio.run(legacy.upload(index, alice, slow()))
     assert len(list(index.objects.list())) == 1
     [artifact] = catalogue.published(index, "foo").artifacts

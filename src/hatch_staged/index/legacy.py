@@ -206,7 +206,6 @@ def _publish(index: Index, principal: Principal, stored: _Stored) -> Artifact:
         metadata = _inspect(index, file, received)
         now = index.clock()
         with index.database.writing() as tx:
-            _allow(tx, principal, distribution.project)
             authorization.reserve(tx, principal, distribution.project)
             project_rows.register(tx, distribution.project, now)
             file_rows.add(tx, file)
