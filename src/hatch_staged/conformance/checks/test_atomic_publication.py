@@ -272,7 +272,7 @@ def test_a_collision_that_is_found_at_once_is_refused_with_the_file_name(owner: 
     "move the session to the error state",
 )
 def test_an_exhausted_quota_that_is_found_later_is_in_the_notices(owner: Principal, index: Target) -> None:
-    failed = failures.fail_later(owner, failures.exhaust_quota(owner, index))
+    failed = failures.failed(owner, index)
     # Which file is one too many is not always clear, so it need not be named.
     notices = steps.notices(steps.session_status(owner, failed.session))
     assert any(notice.strip() for notice in notices), f"no notice says why: {notices}"
