@@ -55,7 +55,7 @@ class Limits:
     #: of a JSON body
     request_size: int = _limit(1024**2, least=1024)
     #: how long a body may stop arriving, and how long a JSON body may take as a whole
-    body_timeout: int = _limit(60, most=_LONGEST)
+    body_timeout: float = _limit(60, most=_LONGEST)
     #: of all fields of a form of the legacy API together, without the file; the description is one of them
     form_size: int = _limit(16 * 1024**2, least=1024)
     #: how long an object may lie without a row that points at it; longer than any upload takes
