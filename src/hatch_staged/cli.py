@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hatch_staged.errors import ConfigurationError, StagedError
-from hatch_staged.index_cli import serve, token
+from hatch_staged.index_cli import project, serve, token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -124,6 +124,7 @@ def pull(desk: Desk, *, release: str) -> None:
 
 stage.add_command(serve)
 stage.add_command(token)
+stage.add_command(project)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from hatch_staged.errors import ConfigurationError
-from hatch_staged.index.database import file_rows
+from hatch_staged.index.database import token_rows
 from hatch_staged.index.database.engine import Database, open_sqlite
 from hatch_staged.index.objects import FolderObjects, Objects
 
@@ -44,10 +44,16 @@ class Limits:
     immediate_files: int = 100
     #: of a JSON body
     request_size: int = 1024**2
+    #: how long a body may stop arriving, and how long a JSON body may take as a whole
+    body_timeout: float = 60
+    #: of all fields of a form of the legacy API together, without the file; the description is one of them
+    form_size: int = 16 * 1024**2
     #: how long an object may lie without a row that points at it; longer than any upload takes
     orphan_age: int = _DAY
     #: between two looks for expired sessions and orphans
     sweep_interval: int = 5 * 60
+    #: between two looks for what is in processing, apart from those right after a request
+    work_interval: int = 60
 
 
 def utc_now() -> datetime:
@@ -112,6 +118,6 @@ def open_index(
 
 
 def _belongs_to_others(index: Index) -> bool:
-    """Whether there are objects but there has never been a file: each has its row before its first byte is stored."""
+    """Whether there are objects but there has never been a token: nobody can have uploaded them."""
     with index.database.reading() as tx:
-        return not file_rows.any_ever(tx) and any(True for _ in index.objects.list())
+        return not token_rows.any_ever(tx) and any(True for _ in index.objects.list())
