@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 CRASHES = int(os.environ.get("CRASHES", "6"))
 SEED = int(os.environ.get("SEED", str(random.randrange(10**6))))  # noqa: S311 - moments, not secrets
 WORKERS = 6
-#: The longest that an index runs before it is killed (seconds).
-LONGEST_LIFE = 0.8
+#: The most requests that an index answers before it is killed; a release takes about a dozen.
+LONGEST_LIFE = 150
+#: in seconds
 PATIENCE = 60
 
 SERVE = """
@@ -69,6 +70,8 @@ class Load:
         self._headers = {"Authorization": f"Bearer {token}"}
         self._stopping = threading.Event()
         self._up = threading.Event()
+        self._answers = 0
+        self._answered = threading.Condition()
         self._faults: list[BaseException] = []
         self._threads = [threading.Thread(target=self._work, args=(number, seed + number)) for number in range(WORKERS)]
 
@@ -94,6 +97,17 @@ class Load:
         """Let them begin no more."""
         self._up.clear()
 
+    def wait_for_answers(self, number: int) -> None:
+        """Return when so many more requests have been answered."""
+        with self._answered:
+            enough = self._answers + number
+            assert self._answered.wait_for(lambda: self._answers >= enough or self._faults, PATIENCE)
+
+    def _count(self, _answer: httpx2.Response) -> None:
+        with self._answered:
+            self._answers += 1
+            self._answered.notify_all()
+
     def _work(self, number: int, seed: int) -> None:
         chance = random.Random(seed)  # noqa: S311 - likewise
         turn = 0
@@ -106,12 +120,13 @@ class Load:
                     self._release(story, chance)
                 except httpx2.TransportError:
                     # The index is gone; whoever began this release never comes back to it.
-                    self._up.wait(LONGEST_LIFE)
+                    continue
         except BaseException as fault:  # noqa: BLE001 - the test tells of it
             self._faults.append(fault)
 
     def _release(self, story: Story, chance: random.Random) -> None:
-        with httpx2.Client(headers=self._headers, timeout=PATIENCE) as client:
+        hooks = {"response": [self._count]}
+        with httpx2.Client(headers=self._headers, timeout=PATIENCE, event_hooks=hooks) as client:
             message = {"meta": {"api-version": "2.0"}}
             created = self._post(client, f"{self._root}upload/", {**message, "name": story.project, "version": "1.0"})
             assert created.status_code == 201, created.text
@@ -197,7 +212,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half(tmp_path: Path, free_p
         for _ in range(CRASHES):
             with serving(data, free_port):
                 load.index_is_up()
-                time.sleep(moments.uniform(0, LONGEST_LIFE))  # the moment is what the test is about
+                load.wait_for_answers(moments.randint(1, LONGEST_LIFE))
                 load.index_is_down()
     ended = {end: sum(getattr(story, end) for story in load.stories) for end in ("published", "canceled")}
     tell(f"{len(load.stories)} releases were begun: {ended}")
