@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import sys
 import venv
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +16,6 @@ from hatch_staged.stage import stagefile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.journeys.conftest import Person, Ran, RunningIndex
 
@@ -46,6 +48,17 @@ def hatch(person: Person, project: Path, index: RunningIndex, token: str) -> Ran
         HATCH_INDEX_USER="__token__",
         HATCH_INDEX_AUTH=token,
     )
+
+
+def fenced(language: str) -> list[str]:
+    """Return the blocks of the page about an index for a team."""
+    page = (Path(__file__).parents[2] / "docs" / "howto-team-index.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
+def configured(block: str, index: RunningIndex) -> str:
+    """Return a block with the index's URL in the place of the example's."""
+    return block.replace("https://index.example.com/", index.root)
 
 
 @pytest.fixture(params=[twine, uv, hatch], ids=lambda tool: str(tool.__name__))
@@ -115,6 +128,32 @@ def test_what_an_old_client_publishes_is_installed(  # noqa: PLR0917 - fixtures
         installed = install(maintainer, python, installer, *options, *from_us)
         assert installed.code == 0, installed.out + installed.err
         assert origin(maintainer, python, "lantern") == "release"
+
+
+def test_clients_that_are_configured_as_the_docs_say(
+    maintainer: Person, index: RunningIndex, make_project: Callable[..., Path]
+) -> None:
+    project = make_project("ours", origin="release")
+    [pypirc] = [block for block in fenced("ini") if "/legacy/" in block]
+    (maintainer.home / ".pypirc").write_text(configured(pypirc, index).replace("hst_...", index.token))
+    [for_uv] = [block for block in fenced("toml") if "tool.uv" in block]
+    [for_hatch] = [block for block in fenced("toml") if "publish.index" in block]
+    with (project / "pyproject.toml").open("a") as file:
+        file.write("\n" + configured(for_uv, index))
+    with (maintainer.home / "config.toml").open("a") as file:
+        file.write(configured(for_hatch, index))
+    for version, command, token in (
+        ("1.0", [sys.executable, "-m", "twine", "upload", "-r", "team", "dist/*"], {}),
+        ("1.1", ["uv", "publish", "--index", "team"], {"UV_PUBLISH_TOKEN": index.token}),
+        ("1.2", [*maintainer.hatch_command, "publish", "-r", "team"], {"HATCH_INDEX_AUTH": index.token}),
+    ):
+        shutil.rmtree(project / "dist", ignore_errors=True)
+        text = (project / "pyproject.toml").read_text()
+        (project / "pyproject.toml").write_text(re.sub(r'(?m)^version = ".*"$', f'version = "{version}"', text))
+        maintainer.build(project)
+        published = maintainer.run(command, cwd=project, **token)
+        assert published.code == 0, published.out + published.err
+    assert len(index.objects) == 6
 
 
 def test_what_is_there_is_not_published_again(
