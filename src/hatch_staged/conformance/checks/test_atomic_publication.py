@@ -11,6 +11,7 @@ from hatch_staged.conformance.requirements import covers
 
 if TYPE_CHECKING:
     from hatch_staged.conformance.artifacts import Artifact, Release
+    from hatch_staged.conformance.failures import Doomed
     from hatch_staged.conformance.steps import Session
     from hatch_staged.conformance.target import Target
     from hatch_staged.conformance.wire import Principal
@@ -206,27 +207,41 @@ def test_the_name_of_a_published_file_is_taken_for_good(
 
 
 @covers("SESSION-ATOMIC-12", "the server MUST release the reservation, making those filenames available again.")
-def test_file_names_are_available_again_after_a_publication_that_failed(owner: Principal, index: Target) -> None:
+def test_file_names_are_available_again_after_a_publication_that_failed_at_once(
+    owner: Principal, index: Target
+) -> None:
     doomed = failures.exhaust_quota(owner, index)
-    owner.post(doomed.session.publish)
-    steps.session_state(owner, doomed.session)
-    steps.cancel(owner, doomed.session)
-    again = steps.open_session(owner, index.root, doomed.release)
-    steps.stage(owner, again, doomed.release.wheel())
-    steps.publish(owner, again)
+    failures.fail_now(owner, doomed)
+    _require_available(owner, index, doomed)
 
 
 @covers("SESSION-ATOMIC-12", "the server MUST release the reservation, making those filenames available again.")
-def test_the_legacy_api_gets_a_file_name_after_a_publication_that_failed(owner: Principal, index: Target) -> None:
+def test_file_names_are_available_again_after_a_publication_that_failed_later(owner: Principal, index: Target) -> None:
+    index.require_project_quota()
+    _require_available(owner, index, failures.failed(owner, index))
+
+
+@covers("SESSION-ATOMIC-12", "the server MUST release the reservation, making those filenames available again.")
+def test_the_legacy_api_gets_a_file_name_after_a_publication_that_failed_at_once(
+    owner: Principal, index: Target
+) -> None:
     url = index.require_legacy()
     doomed = failures.doom(owner, index)
     other = doomed.release.sdist()
     steps.stage(owner, doomed.session, other)
-    owner.post(doomed.session.publish)
-    state = steps.session_state(owner, doomed.session)
-    assert state in {"open", "error"}, f"{state} after a publication that has to fail"
+    failures.fail_now(owner, doomed)
     answer = legacy.upload(owner, url, doomed.release, other)
     assert answer.ok, f"{other.filename} is still reserved after a publication that failed: {answer}"
+
+
+@covers("SESSION-ATOMIC-12", "the server MUST release the reservation, making those filenames available again.")
+def test_the_legacy_api_gets_a_file_name_after_a_publication_that_failed_later(owner: Principal, index: Target) -> None:
+    url = index.require_legacy()
+    index.require_project_quota()
+    failed = failures.failed(owner, index)
+    # The same name, and small enough for what is left of the quota.
+    answer = legacy.upload(owner, url, failed.release, failed.release.wheel())
+    assert answer.ok, f"{failed.artifact.filename} is still reserved after a publication that failed: {answer}"
 
 
 @covers("SESSION-ATOMIC-13", "A still-open session does not reserve its filenames")
@@ -295,6 +310,18 @@ def test_a_collision_that_is_found_later_is_in_the_notices_of_the_file(owner: Pr
 
 def _is_processing(owner: Principal, session: Session) -> bool:
     return bool(steps.session_status(owner, session)["status"] == "processing")
+
+
+def _require_available(owner: Principal, index: Target, failed: Doomed) -> None:
+    """Fail unless the file can be replaced by a smaller one, here and in another session, and be published."""
+    small = failed.release.wheel()
+    assert small.filename == failed.artifact.filename
+    steps.delete(owner, failed.file)
+    steps.stage(owner, failed.session, small)
+    steps.cancel(owner, failed.session)
+    again = steps.open_session(owner, index.root, failed.release)
+    steps.stage(owner, again, small)
+    steps.publish(owner, again)
 
 
 def _require_public(owner: Principal, root: str, release: Release, artifact: Artifact) -> None:

@@ -157,6 +157,19 @@ def test_a_file_of_another_release_is_not_completed(
         _require_failure(owner, file, f"another {difference}")
 
 
+@covers("FILE-STATE-07", "The file has been fully uploaded, validated, and accepted into the publishing session.")
+def test_a_completed_file_keeps_its_bytes(owner: Principal, index: Target, session: Session, release: Release) -> None:
+    root = index.require_simple()
+    artifact = release.wheel()
+    file = steps.stage(owner, session, artifact)
+    sent = owner.send(file.file_url, bytes(len(artifact.data)))
+    state = steps.file_state(owner, file)
+    assert state == "completed", f"a completed file became {state} after: {sent}"
+    steps.publish(owner, session)
+    listed = simple.files(owner, root, release.project)[artifact.filename]
+    assert simple.download(owner, listed) == artifact.data, f"published with bytes that nobody validated: {sent}"
+
+
 @covers("FILE-STATE-08", "This is the only state from which a file may be published.")
 @pytest.mark.parametrize("state", ["pending", "error"])
 def test_only_completed_files_can_be_published(
