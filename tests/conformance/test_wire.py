@@ -108,7 +108,9 @@ def test_a_location_that_is_not_there_fails_the_check(fake: FakeIndex, owner: Pr
 
 def test_retry_after_is_read_in_seconds(fake: FakeIndex, owner: Principal) -> None:
     assert answered(fake, owner, Reply(202, headers={"Retry-After": "3"})).retry_after == 3
-    assert answered(fake, owner, Reply(202, headers={"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"})).retry_after is None
+    assert (
+        answered(fake, owner, Reply(202, headers={"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"})).retry_after is None
+    )
     assert answered(fake, owner, Reply(202)).retry_after is None
 
 
