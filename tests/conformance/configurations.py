@@ -1,0 +1,41 @@
+"""The three ways in which our index is run, so that between them the suite sees all that it can see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hatch_staged.index.core import Limits
+
+# In bytes.  Two files of the suite fit into a project, three do not.
+_PROJECT_SIZE = 3000
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """How the index is run, and what the suite is told of that."""
+
+    name: str
+    limits: Limits
+    #: before what was deferred is carried out, so that it is seen in processing (seconds)
+    hold: float = 0.0
+    #: further options of the suite
+    options: tuple[str, ...] = ()
+
+
+#: The index as it is.
+AS_IT_IS = Configuration("as-it-is", Limits())
+#: Every completion and every publication of a file is deferred, and some publications fail.
+DEFERRED = Configuration(
+    "deferred",
+    Limits(immediate_size=0, immediate_files=0, project_size=_PROJECT_SIZE),
+    hold=0.4,
+    options=("--project-quota", str(_PROJECT_SIZE)),
+)
+#: Sessions live for seconds and are forgotten some seconds after their end.
+SHORT_LIVED = Configuration(
+    "short-lived",
+    Limits(session_lifetime=3, longest_session=30, retention=5, sweep_interval=1),
+    options=("--patience", "15"),
+)
+
+CONFIGURATIONS = (AS_IT_IS, DEFERRED, SHORT_LIVED)

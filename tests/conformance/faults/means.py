@@ -1,0 +1,285 @@
+"""How a fault gets into a sound index: into what it answers, into what it is asked, or into a function of it.
+
+Nothing in ``src/`` knows of this.  Answers and requests are changed on the index's doorstep, which leaves the index
+itself as it is; whatever cannot be seen there takes the place of a function.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hatch_staged.index import urls
+from hatch_staged.index.core import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    Change = Callable[["Exchange"], None]
+
+#: what is asked right now, for faults that are there on one endpoint only
+_NOW: ContextVar[tuple[str, str]] = ContextVar("now", default=("", ""))
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Requests of a method to a path of `hatch_staged.index.urls`."""
+
+    method: str
+    path: str
+
+    def takes(self, method: str, path: str) -> bool:
+        """Whether a request is one of these."""
+        return method == self.method and re.fullmatch(re.sub(r"{\w+}", "[^/]+", self.path), path) is not None
+
+    @property
+    def asked(self) -> bool:
+        """Whether the request that is being answered is one of these."""
+        return self.takes(*_NOW.get())
+
+
+CREATE = Endpoint("POST", urls.UPLOAD)
+STATUS = Endpoint("GET", urls.SESSION)
+CANCEL = Endpoint("DELETE", urls.SESSION)
+PUBLISH = Endpoint("POST", urls.PUBLISH)
+EXTEND = Endpoint("POST", urls.EXTEND)
+CREATE_FILE = Endpoint("POST", urls.SESSION_FILES)
+FILE_STATUS = Endpoint("GET", urls.FILE)
+DELETE_FILE = Endpoint("DELETE", urls.FILE)
+SEND = Endpoint("POST", urls.FILE_BYTES)
+COMPLETE = Endpoint("POST", urls.COMPLETE)
+STAGE = Endpoint("GET", urls.STAGE)
+STAGE_PAGE = Endpoint("GET", urls.STAGE_PROJECT)
+STAGED_FILE = Endpoint("GET", urls.STAGED_FILE)
+SIMPLE_PAGE = Endpoint("GET", urls.SIMPLE_PROJECT)
+
+SESSION_BODIES = (CREATE, STATUS, CANCEL, PUBLISH, EXTEND)
+FILE_BODIES = (CREATE_FILE, FILE_STATUS, COMPLETE)
+UPLOAD_API = (*SESSION_BODIES, *FILE_BODIES, DELETE_FILE, SEND)
+
+
+@dataclass
+class Exchange:
+    """A request with its answer; a request that is changed on its way in has none yet."""
+
+    method: str
+    path: str
+    query: str
+    asked_headers: dict[str, str]
+    asked: bytes
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the index did what it was asked for."""
+        return 200 <= self.status < 300
+
+    @property
+    def message(self) -> dict[str, Any]:
+        """The JSON object that was asked with; empty if there is none."""
+        return _object(self.asked)
+
+    @message.setter
+    def message(self, message: dict[str, Any]) -> None:
+        self.asked = json.dumps(message).encode()
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The JSON object in the answer; empty if there is none."""
+        return _object(self.body)
+
+    @answer.setter
+    def answer(self, answer: dict[str, Any]) -> None:
+        self.body = json.dumps(answer).encode()
+
+
+@dataclass
+class Faults:
+    """An index that is about to be started, with the places where a fault can be put in."""
+
+    #: of whoever the suite is
+    owner_token: str
+    limits: Limits = field(default_factory=Limits)
+    _answers: list[tuple[tuple[Endpoint, ...], Change]] = field(default_factory=list)
+    _requests: list[tuple[tuple[Endpoint, ...], Change]] = field(default_factory=list)
+
+    def answers(self, *endpoints: Endpoint, change: Change) -> None:
+        """Let `change` alter every answer of these endpoints, or of all there are."""
+        self._answers.append((endpoints, change))
+
+    def successes(self, *endpoints: Endpoint, change: Change) -> None:
+        """Let `change` alter every answer with a status below 300 of these endpoints, or of all there are."""
+        self.answers(*endpoints, change=lambda exchange: change(exchange) if exchange.ok else None)
+
+    def errors(self, *endpoints: Endpoint, change: Change) -> None:
+        """Let `change` alter every error of these endpoints, or of all there are."""
+        self.answers(*endpoints, change=lambda exchange: change(exchange) if exchange.status >= 400 else None)
+
+    def requests(self, *endpoints: Endpoint, change: Change) -> None:
+        """Let `change` alter every request to these endpoints, or to all there are."""
+        self._requests.append((endpoints, change))
+
+    @staticmethod
+    def replace(owner: object, name: str, make: Callable[[Any], Any]) -> None:
+        """Put what `make` makes of the function `name` of a module or class in its place."""
+        setattr(owner, name, make(getattr(owner, name)))
+
+    def around(self, app: ASGIApp) -> ASGIApp:
+        """Return `app` with the faults on its doorstep."""
+
+        async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            _NOW.set((scope["method"], scope["path"]))
+            if self._answers or self._requests:
+                await self._answer(app, scope, receive, send)
+            else:
+                await app(scope, receive, send)
+
+        return faulty
+
+    async def _answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(
+            scope["method"],
+            scope["path"],
+            scope["query_string"].decode(),
+            {name.decode(): value.decode("latin-1") for name, value in scope["headers"]},
+            await _read(receive),
+        )
+        _apply(self._requests, exchange)
+        exchange.asked_headers["content-length"] = str(len(exchange.asked))
+        scope["method"], scope["path"] = exchange.method, exchange.path
+        scope["headers"] = [(name.encode(), value.encode("latin-1")) for name, value in exchange.asked_headers.items()]
+        await app(scope, _once(exchange.asked, receive), _keep(exchange))
+        _apply(self._answers, exchange)
+        if exchange.body or "content-length" in exchange.headers:
+            exchange.headers["content-length"] = str(len(exchange.body))
+        headers = [(name.encode(), value.encode("latin-1")) for name, value in exchange.headers.items()]
+        await send({"type": "http.response.start", "status": exchange.status, "headers": headers})
+        await send({"type": "http.response.body", "body": exchange.body})
+
+
+def _apply(changes: list[tuple[tuple[Endpoint, ...], Change]], exchange: Exchange) -> None:
+    asked = (exchange.method, exchange.path)
+    for endpoints, change in changes:
+        if not endpoints or any(endpoint.takes(*asked) for endpoint in endpoints):
+            change(exchange)
+
+
+async def _read(receive: Receive) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+def _once(body: bytes, receive: Receive) -> Receive:
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_once() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return receive_once
+
+
+def _keep(exchange: Exchange) -> Send:
+    async def keep(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            exchange.status = message["status"]
+            exchange.headers = {name.decode(): value.decode("latin-1") for name, value in message["headers"]}
+        else:
+            exchange.body += message.get("body", b"")
+
+    return keep
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+# What is changed
+
+
+def status(code: int) -> Change:
+    """Answer with this status."""
+
+    def change(exchange: Exchange) -> None:
+        exchange.status = code
+
+    return change
+
+
+def header(name: str, value: str | None) -> Change:
+    """Answer with this header, or without it."""
+
+    def change(exchange: Exchange) -> None:
+        exchange.headers.pop(name, None)
+        if value is not None:
+            exchange.headers[name] = value
+
+    return change
+
+
+def key(*path: str, to: object) -> Change:
+    """Answer with this value at a place in the JSON object; a function makes it of the value that is there."""
+
+    def change(exchange: Exchange) -> None:
+        answer = exchange.answer
+        inner = _inner(answer, path)
+        if inner is not None and path[-1] in inner:
+            inner[path[-1]] = to(inner[path[-1]]) if callable(to) else to
+            exchange.answer = answer
+
+    return change
+
+
+def without(*path: str) -> Change:
+    """Answer without a key of the JSON object."""
+
+    def change(exchange: Exchange) -> None:
+        answer = exchange.answer
+        inner = _inner(answer, path)
+        if inner is not None:
+            inner.pop(path[-1], None)
+            exchange.answer = answer
+
+    return change
+
+
+def with_key(name: str, value: object) -> Change:
+    """Answer with one more key in the JSON object."""
+
+    def change(exchange: Exchange) -> None:
+        exchange.answer = {**exchange.answer, name: value}
+
+    return change
+
+
+def filled_in(name: str, value: object) -> Change:
+    """Ask with this key where there is none, so that nobody misses it."""
+
+    def change(exchange: Exchange) -> None:
+        exchange.message = {name: value, **exchange.message}
+
+    return change
+
+
+def _inner(answer: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any] | None:
+    found: object = answer
+    for name in path[:-1]:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else None

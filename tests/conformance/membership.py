@@ -1,0 +1,1 @@
+"""``python -m tests.conformance.membership add|remove DATA_DIR PROJECT USER``: what ``--grant`` and ``--revoke`` run."""
