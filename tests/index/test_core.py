@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,9 +11,9 @@ from tests.index import uploading
 from tests.index.building import build
 
 from hatch_staged.errors import ConfigurationError
-from hatch_staged.index import sessions, tokens
+from hatch_staged.index import expiry, sessions, tokens
 from hatch_staged.index.authorization import authenticate
-from hatch_staged.index.core import open_index
+from hatch_staged.index.core import Limits, open_index
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,5 +41,8 @@ def test_what_a_crash_left_of_the_first_upload_is_no_reason_to_refuse(tmp_path: 
         session = sessions.create(index, alice, name="foo", version="1.0").session
         uploading.create(index, alice, session, build())
         asyncio.run(index.objects.put("files/orphan", uploading.chunked(b"stored, but the row does not say so")))
+        # Not the row of its file either, after a while.
+        sessions.cancel(index, alice, session.id)
+        expiry.forget_ended(replace(index, limits=Limits(retention=0)))
     with open_index(tmp_path) as index:
         assert len(list(index.objects.list())) == 1

@@ -12,8 +12,9 @@ import pytest
 from tests.index import uploading
 from tests.index.building import build
 
-from hatch_staged.index import expiry, sessions, uploads
+from hatch_staged.index import catalogue, expiry, sessions, uploads
 from hatch_staged.index.objects import FolderObjects
+from hatch_staged.index.refusals import ConflictingError, UnknownError
 from hatch_staged.protocol.states import FileState, RefusedTransitionError, SessionState
 
 if TYPE_CHECKING:
@@ -56,9 +57,51 @@ def test_published_files_never_expire(index: Index, alice: Principal, clock: Clo
     uploading.stage(index, alice, session, build())
     sessions.publish(index, alice, session.id)
     clock.advance(days=365)
-    expiry.sweep(index)
+    for _ in range(2):
+        expiry.sweep(index)
     assert len(list(index.objects.list())) == 1
-    assert sessions.status(index, alice, session.id).session.state is SessionState.PUBLISHED
+    assert len(catalogue.published(index, "foo").artifacts) == 1
+
+
+@pytest.mark.parametrize("end", ["publish", "cancel", "expire"])
+def test_ended_session_is_remembered_for_the_time_of_retention(
+    index: Index, alice: Principal, bob: Principal, clock: Clock, end: str
+) -> None:
+    session = sessions.create(index, alice, name="foo", version="1.0").session
+    deleted = uploading.stage(index, alice, session, build("foo-1.0.tar.gz"))
+    uploads.delete(index, alice, deleted.address)
+    file = uploading.stage(index, alice, session, build())
+    if end == "publish":
+        sessions.publish(index, alice, session.id)
+    elif end == "cancel":
+        sessions.cancel(index, alice, session.id)
+    else:
+        clock.advance(days=7)
+        expiry.sweep(index)
+    clock.advance(seconds=index.limits.retention - 1)
+    live = sessions.create(index, bob, name="bar", version="2.0").session
+    expiry.sweep(index)
+    sessions.status(index, alice, session.id)
+    uploads.status(index, alice, file.address)
+
+    clock.advance(seconds=1)
+    expiry.sweep(index)
+    with pytest.raises(UnknownError):
+        sessions.status(index, alice, session.id)
+    for each in (file, deleted):
+        with pytest.raises(UnknownError):
+            uploads.status(index, alice, each.address)
+    with pytest.raises(UnknownError, match="no such stage"):
+        catalogue.staged(index, session.token)
+    assert sessions.status(index, bob, live.id).session.state is SessionState.OPEN
+    published = [build().filename] if end == "publish" else []
+    assert len(list(index.objects.list())) == len(published)
+    if published:
+        [artifact] = catalogue.published(index, "foo").artifacts
+        assert catalogue.core_metadata(index, artifact) == build().metadata
+        again = sessions.create(index, alice, name="foo", version="1.0").session
+        with pytest.raises(ConflictingError):
+            uploading.create(index, alice, again, build())
 
 
 def test_old_orphans_are_swept_and_nothing_else(index: Index, alice: Principal, tmp_path: Path, clock: Clock) -> None:

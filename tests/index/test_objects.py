@@ -57,6 +57,7 @@ def test_what_is_put_is_streamed_and_opened(objects: Objects, size: int) -> None
     assert read(objects, "files/a") == data
     with objects.open("files/a") as file:
         assert file.read() == data
+    assert objects.size("files/a") == size
     assert keys(objects) == ["files/a"]
 
 
@@ -81,8 +82,9 @@ def test_broken_stream_stores_nothing_and_its_error_passes(objects: Objects, siz
     assert keys(objects) == []
     with pytest.raises(FileNotFoundError):
         read(objects, "files/a")
-    with pytest.raises(FileNotFoundError):
-        objects.open("files/a")
+    for look in (objects.open, objects.size):
+        with pytest.raises(FileNotFoundError):
+            look("files/a")
 
 
 def test_broken_stream_leaves_no_file(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,15 @@ from tests.index import uploading
 from tests.index.building import build
 
 from hatch_staged.index import catalogue, sessions, uploads
+from hatch_staged.index.core import Limits
 from hatch_staged.index.database import file_rows, published_rows
-from hatch_staged.index.refusals import ConflictingError, InvalidRequestError, SessionExistsError, UnknownError
+from hatch_staged.index.refusals import (
+    ConflictingError,
+    ForbiddenError,
+    InvalidRequestError,
+    SessionExistsError,
+    UnknownError,
+)
 from hatch_staged.protocol.states import FileState, RefusedTransitionError, SessionState
 
 if TYPE_CHECKING:
@@ -47,6 +55,28 @@ def test_second_session_of_the_same_release_is_refused(index: Index, alice: Prin
         sessions.create(index, alice, name=name, version=version)
     assert caught.value.session_id == first.id
     assert sessions.create(index, alice, name=name, version="1.1").session.id != first.id
+
+
+def test_project_has_only_so_many_live_sessions(index: Index, alice: Principal, bob: Principal) -> None:
+    index = replace(index, limits=Limits(open_sessions=2))
+    first, _ = (sessions.create(index, alice, name="foo", version=version).session for version in ("1.0", "2.0"))
+    with pytest.raises(ConflictingError, match="has 2 sessions") as caught:
+        sessions.create(index, alice, name="foo", version="3.0")
+    assert not isinstance(caught.value, SessionExistsError)
+    # That there is a session says more than that there are many; that it is somebody else's project says all.
+    with pytest.raises(SessionExistsError):
+        sessions.create(index, alice, name="foo", version="1.0")
+    with pytest.raises(ForbiddenError):
+        sessions.create(index, bob, name="foo", version="3.0")
+    sessions.create(index, alice, name="bar", version="3.0")
+    sessions.cancel(index, alice, first.id)
+    sessions.create(index, alice, name="foo", version="3.0")
+
+
+def test_session_too_many_reserves_no_name(index: Index, alice: Principal, bob: Principal) -> None:
+    with pytest.raises(ConflictingError):
+        sessions.create(replace(index, limits=Limits(open_sessions=0)), alice, name="foo", version="1.0")
+    assert sessions.create(index, bob, name="foo", version="1.0").session.created_by == "bob"
 
 
 @pytest.mark.parametrize("end", [sessions.publish, sessions.cancel])

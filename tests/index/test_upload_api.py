@@ -13,10 +13,13 @@ from tests.index.conftest import Api
 
 from hatch_staged.index import tokens
 from hatch_staged.index.app import create_app
+from hatch_staged.index.core import Limits
 from hatch_staged.index.objects import FolderObjects
+from hatch_staged.index.worker import work
 from hatch_staged.protocol.messages import CONTENT_TYPE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from httpx2 import Response
@@ -104,6 +107,7 @@ def test_file_from_creation_to_deletion(api: Api) -> None:
     assert api.send(file["mechanism"]["file_url"], WHEEL.data).status_code == 204
     completed = api.post(file["links"]["complete"])
     assert (completed.status_code, completed.headers["location"]) == (201, link)
+    assert "retry-after" not in completed.headers
     assert completed.json() == {**file, "status": "completed"}
 
     deleted = api.delete(link)
@@ -118,6 +122,75 @@ def test_failed_completion_is_told_in_the_session(api: Api) -> None:
     is_problem(api.post(file["links"]["complete"]), 400)
     [told] = api.get(session["links"]["session"]).json()["files"].values()
     assert (told["status"], told["notices"]) == ("error", ["no bytes were received"])
+
+
+@pytest.fixture
+def deferring(index: Index) -> Iterator[tuple[Api, Callable[[], None]]]:
+    """Return a client of an index that leaves everything to its worker, and a function that lets that one work."""
+    index = replace(index, limits=Limits(immediate_size=0, immediate_files=0))
+    app = create_app(index, work=lambda *_: None)
+    with TestClient(app, base_url="http://index.test", raise_server_exceptions=False) as client:
+        yield Api(client, tokens.create(index, user="alice")), lambda: work(index)
+
+
+@pytest.mark.parametrize("valid", [True, False])
+def test_completion_that_is_left_to_the_worker(deferring: tuple[Api, Callable[[], None]], *, valid: bool) -> None:
+    api, let_work = deferring
+    session = api.create()
+    file = api.post(session["links"]["upload"], WHEEL.declared()).json()
+    link = file["links"]["file-upload-session"]
+    assert api.get(link).headers["retry-after"] == "1"
+    api.send(file["mechanism"]["file_url"], WHEEL.data if valid else WHEEL.data[:-1])
+    answer = api.post(file["links"]["complete"])
+    assert (answer.status_code, answer.headers["location"], answer.headers["retry-after"]) == (202, link, "1")
+    assert answer.json() == {**file, "status": "processing"}
+    assert api.get(link).headers["retry-after"] == "1"
+    is_problem(api.delete(link), 409)
+    is_problem(api.post(file["links"]["complete"]), 409)
+    is_problem(api.send(file["mechanism"]["file_url"], WHEEL.data), 409)
+    let_work()
+    settled = api.get(link)
+    assert (settled.status_code, settled.json()["status"]) == (200, "completed" if valid else "error")
+    assert "retry-after" not in settled.headers
+    [told] = api.get(session["links"]["session"]).json()["files"].values()
+    assert ("were declared" in "".join(told.get("notices", ()))) != valid
+
+
+def test_publication_that_is_left_to_the_worker(deferring: tuple[Api, Callable[[], None]], index: Index) -> None:
+    api, let_work = deferring
+    session = api.create()
+    links = session["links"]
+    file = api.post(links["upload"], WHEEL.declared()).json()
+    api.send(file["mechanism"]["file_url"], WHEEL.data)
+    api.post(file["links"]["complete"])
+    assert is_problem(api.post(links["publish"]), 409)["errors"] == [
+        {"source": WHEEL.filename, "message": "This file is processing."}
+    ]
+    let_work()
+    [stored] = index.objects.list()
+    index.objects.delete(stored.key)
+    answer = api.post(links["publish"])
+    assert (answer.status_code, answer.headers["location"]) == (202, links["session"])
+    assert answer.json()["status"] == "processing"
+    assert api.get(links["session"]).headers["retry-after"] == "1"
+    for refused in (
+        api.post(links["publish"]),
+        api.post(links["upload"], build("foo-1.0.tar.gz").declared()),
+        api.delete(links["session"]),
+        api.delete(file["links"]["file-upload-session"]),
+    ):
+        is_problem(refused, 409)
+    let_work()
+    failed = api.get(links["session"])
+    assert "retry-after" not in failed.headers
+    assert failed.json()["status"] == "error"
+    assert failed.json()["notices"] == [
+        "The index has lost the bytes of files; upload them again.",
+        f"{WHEEL.filename}: The bytes of this file are lost.",
+    ]
+    assert failed.json()["files"][WHEEL.filename]["notices"] == ["The bytes of this file are lost."]
+    api.delete(file["links"]["file-upload-session"])
+    assert api.post(links["publish"]).status_code == 201
 
 
 def test_failing_disk_is_not_the_files_fault(index: Index, tmp_path: Path) -> None:

@@ -91,6 +91,24 @@ def test_refused_declaration_leaves_the_session_as_it_was(
     uploads.create(small, alice, session.id, **right)
 
 
+def test_session_has_only_so_much_room(index: Index, alice: Principal, session: PublishingSession) -> None:
+    """What counts is what is declared of the files that are in it."""
+    index = replace(index, limits=Limits(session_size=2 * len(WHEEL.data)))
+    uploading.stage(index, alice, session, WHEEL)
+    other = build("foo-1.0-cp312-none-any.whl")
+    too_large = replace(other, data=other.data + b"x")
+    for refused in (too_large, replace(WHEEL, data=3 * WHEEL.data)):
+        with pytest.raises(ConflictingError, match="takes sessions of at most"):
+            uploading.create(index, alice, session, refused)
+    # The file that would have been replaced is still there.
+    assert [file.state for file in sessions.status(index, alice, session.id).files] == [FileState.COMPLETED]
+    uploads.delete(index, alice, uploading.create(index, alice, session, other).address)
+    # What is replaced or deleted makes room.
+    uploads.delete(index, alice, uploading.create(index, alice, session, replace(WHEEL, data=2 * WHEEL.data)).address)
+    uploading.create(index, alice, session, too_large)
+    uploading.create(index, alice, session, replace(WHEEL, data=WHEEL.data[:-1]))
+
+
 def test_wrong_declaration_is_refused_without_waiting_for_writers(
     index: Index, alice: Principal, session: PublishingSession
 ) -> None:

@@ -47,3 +47,8 @@ def stage(index: Index, principal: Principal, session: PublishingSession, built:
     file = create(index, principal, session, built)
     send(index, principal, file, built.data)
     return uploads.complete(index, principal, file.address)
+
+
+def overwrite(index: Index, key: str, data: bytes) -> None:
+    """Put other bytes in the place of an object, as a failing disk might."""
+    asyncio.run(index.objects.put(key, chunked(data)))

@@ -121,7 +121,11 @@ def complete(principal: Principal, file: FileSession) -> Answer:
 
 def stage(principal: Principal, session: Session, artifact: Artifact) -> FileSession:
     """Upload a file until it is completed."""
-    file = begin(principal, session, artifact)
+    return finish(principal, begin(principal, session, artifact), artifact)
+
+
+def finish(principal: Principal, file: FileSession, artifact: Artifact) -> FileSession:
+    """Send a file whose upload was begun, until it is completed."""
     transfer(principal, file, artifact.data)
     answer = complete(principal, file)
     state = file_state(principal, file)
@@ -141,7 +145,8 @@ def publish(principal: Principal, session: Session) -> Answer:
 def fail_completion(principal: Principal, session: Session, artifact: Artifact) -> FileSession:
     """Bring a file into the state "error": as many bytes as were declared, but others."""
     file = begin(principal, session, artifact)
-    transfer(principal, file, bytes(len(artifact.data)))
+    # When the index looks at the bytes is up to it.
+    principal.send(file.file_url, bytes(len(artifact.data)))
     complete(principal, file)
     state = file_state(principal, file)
     assert state == "error", f"a file with other bytes than its hash says is {state}"
@@ -193,3 +198,32 @@ def _link(body: dict[str, Any], name: str) -> str:
     assert isinstance(links.get(name), str), f"links.{name} is missing: {links}"
     link: str = links[name]
     return link
+
+
+def cancel(principal: Principal, session: Session) -> Answer:
+    """Cancel a session and return the answer."""
+    answer = principal.delete(session.url)
+    assert answer.ok, f"the session could not be canceled: {answer}"
+    return answer
+
+
+def delete(principal: Principal, file: FileSession) -> Answer:
+    """Delete a file, or cancel its upload, and return the answer."""
+    answer = principal.delete(file.url)
+    assert answer.ok, f"the file could not be deleted: {answer}"
+    return answer
+
+
+def staged_files(principal: Principal, session: Session) -> dict[str, dict[str, Any]]:
+    """Return the ``files`` of a session as they are now."""
+    files = session_status(principal, session).get("files")
+    assert isinstance(files, dict), f"files is no mapping: {files}"
+    return files
+
+
+def notices(body: dict[str, Any]) -> list[str]:
+    """Return the ``notices`` of a session or of a file in it; none if the key is not there."""
+    listed = body.get("notices", [])
+    assert isinstance(listed, list), f"notices is no array: {listed}"
+    assert all(isinstance(notice, str) for notice in listed), f"a notice is no string: {listed}"
+    return listed

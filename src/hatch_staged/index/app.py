@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 
-from hatch_staged.index import expiry
+from hatch_staged.index import expiry, worker
+from hatch_staged.index.background import Repeated
 from hatch_staged.index.pages import Pages
 from hatch_staged.index.problem_responses import ProblemResponses
 from hatch_staged.index.simple_api import SimpleApi
@@ -20,27 +19,26 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from hatch_staged.index.core import Index
+    from hatch_staged.index.worker import Work
 
-_LOGGER = logging.getLogger(__name__)
 
-
-def create_app(index: Index, *, base_url: str | None = None) -> Starlette:
-    """Return the application that serves `index`; while it runs, it also sweeps.
+def create_app(index: Index, *, base_url: str | None = None, work: Work = worker.work) -> Starlette:
+    """Return the application that serves `index`; while it runs, it also sweeps, and lets `work` do what is left to it.
 
     `base_url` is the URL of its root as clients see it; without one, links point where the request went.
     """
-    fronts = (UploadApi(index, base_url), SimpleApi(index, base_url), Pages(index, base_url))
+    sweeping = Repeated("sweeping", lambda _stopping: expiry.sweep(index), every=index.limits.sweep_interval)
+    working = Repeated("working", partial(work, index), every=index.limits.work_interval)
+    fronts = (
+        UploadApi(index, base_url, wake=working.wake),
+        SimpleApi(index, base_url),
+        Pages(index, base_url),
+    )
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        stopping = asyncio.Event()
-        sweeping = asyncio.create_task(_sweep_until(stopping, index))
-        try:
+        async with sweeping, working:
             yield
-        finally:
-            # Not canceled: its thread would go on with the database, which is closed next.
-            stopping.set()
-            await sweeping
 
     app = Starlette(
         routes=[route for front in fronts for route in front.routes()],
@@ -50,14 +48,3 @@ def create_app(index: Index, *, base_url: str | None = None) -> Starlette:
     # Starlette's redirects do not know `base_url`, nor what may be kept: `SimpleApi` has its own.
     app.router.redirect_slashes = False
     return app
-
-
-async def _sweep_until(stopping: asyncio.Event, index: Index) -> None:
-    while not stopping.is_set():
-        try:
-            await run_in_threadpool(expiry.sweep, index)
-        except Exception:
-            # A full disk or a busy database now must not end the sweeping for good.
-            _LOGGER.exception("sweeping failed; it is tried again in %s seconds", index.limits.sweep_interval)
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(stopping.wait(), index.limits.sweep_interval)

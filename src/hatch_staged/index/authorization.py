@@ -8,21 +8,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hatch_staged.index.database import project_rows, token_rows
+from hatch_staged.index.database import project_rows, session_rows, token_rows
 from hatch_staged.index.records import Permission
-from hatch_staged.index.refusals import ForbiddenError, UnauthenticatedError
+from hatch_staged.index.refusals import ForbiddenError, UnauthenticatedError, UnknownError
 from hatch_staged.index.tokens import digest_of
 
 if TYPE_CHECKING:
     from hatch_staged.index.core import Index
     from hatch_staged.index.database.engine import Transaction
-    from hatch_staged.index.records import Project, PublishingSession
+    from hatch_staged.index.records import Project, PublishingSession, Token
 
 
 @dataclass(frozen=True)
 class Principal:
     """Who makes a request, and what their token allows; see `hatch_staged.index.records.Token`."""
 
+    token_id: str
     user: str
     permissions: frozenset[Permission]
     projects: frozenset[str]
@@ -46,7 +47,15 @@ def authenticate(index: Index, secret: str | None) -> Principal:
         token = token_rows.find_valid(tx, digest_of(secret))
     if token is None:
         raise UnauthenticatedError("The token is unknown or was revoked.")
-    return Principal(user=token.user, permissions=token.permissions, projects=token.projects)
+    return _principal(token)
+
+
+def recall(tx: Transaction, token_id: str | None) -> Principal:
+    """Return the principal whose token is `token_id`; raise `ForbiddenError` if it was revoked since."""
+    token = None if token_id is None else token_rows.find(tx, token_id)
+    if token is None:
+        raise ForbiddenError("The token that asked for this was revoked.")
+    return _principal(token)
 
 
 def reserve(tx: Transaction, principal: Principal, project: str) -> Project:
@@ -60,11 +69,27 @@ def reserve(tx: Transaction, principal: Principal, project: str) -> Project:
     return found
 
 
+def find_session(tx: Transaction, principal: Principal, session_id: str, *permissions: Permission) -> PublishingSession:
+    """Return the session `session_id`, if the principal has one of `permissions` for its project.
+
+    Raises `UnknownError` or `ForbiddenError`.
+    """
+    session = session_rows.find(tx, session_id)
+    if session is None:
+        raise UnknownError("There is no such session.")
+    require(tx, principal, session, *permissions)
+    return session
+
+
 def require(tx: Transaction, principal: Principal, session: PublishingSession, *permissions: Permission) -> None:
     """Raise `ForbiddenError` unless the principal has one of `permissions` for the project of `session`, now."""
     project = project_rows.find(tx, session.project)
     # A canceled first session leaves no project; the session's creator may still look at how it ended.
     _allow(principal, session.project, project.owner if project else session.created_by, *permissions)
+
+
+def _principal(token: Token) -> Principal:
+    return Principal(token_id=token.id, user=token.user, permissions=token.permissions, projects=token.projects)
 
 
 def _allow(principal: Principal, project: str, owner: str, *permissions: Permission) -> None:

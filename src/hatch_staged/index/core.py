@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from hatch_staged.errors import ConfigurationError
-from hatch_staged.index.database import file_rows
+from hatch_staged.index.database import token_rows
 from hatch_staged.index.database.engine import Database, open_sqlite
 from hatch_staged.index.objects import FolderObjects, Objects
 
@@ -48,6 +48,8 @@ class Limits:
     orphan_age: int = _DAY
     #: between two looks for expired sessions and orphans
     sweep_interval: int = 5 * 60
+    #: between two looks for what is in processing, apart from those right after a request
+    work_interval: int = 60
 
 
 def utc_now() -> datetime:
@@ -112,6 +114,6 @@ def open_index(
 
 
 def _belongs_to_others(index: Index) -> bool:
-    """Whether there are objects but there has never been a file: each has its row before its first byte is stored."""
+    """Whether there are objects but there has never been a token: nobody can have uploaded them."""
     with index.database.reading() as tx:
-        return not file_rows.any_ever(tx) and any(True for _ in index.objects.list())
+        return not token_rows.any_ever(tx) and any(True for _ in index.objects.list())

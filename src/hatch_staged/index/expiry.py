@@ -1,4 +1,4 @@
-"""What time does to sessions, and the sweeping of bytes that nothing refers to."""
+"""What time does to sessions: they expire, and are forgotten; and the sweeping of bytes that nothing refers to."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ def expire_due(index: Index) -> None:
         if not session_rows.due(tx, now):
             return
     with index.database.writing() as tx:
-        keys = [key for session in session_rows.due(tx, now) for key in cancellation.discard(tx, session, expired=True)]
+        keys = [
+            key
+            for session in session_rows.due(tx, now)
+            for key in cancellation.discard(tx, session, now, expired=True)[1]
+        ]
     for key in keys:
         index.objects.delete(key)
 
@@ -46,7 +50,23 @@ def sweep_orphans(index: Index, *, older_than: int) -> None:
             index.objects.delete(key)
 
 
+def forget_ended(index: Index) -> None:
+    """Forget the sessions that ended longer than `Limits.retention` ago, and their files but for the published ones.
+
+    "After that retention period elapses, the server MAY return ``404 Not Found`` for the status URL."
+    """
+    before = index.clock() - timedelta(seconds=index.limits.retention)
+    with index.database.reading() as tx:
+        ended = session_rows.ended_before(tx, before)
+    for session_id in ended:
+        # Each in its own transaction, so that writers who want their turn do not wait for all.
+        with index.database.writing() as tx:
+            file_rows.leave_session(tx, session_id)
+            session_rows.forget(tx, session_id)
+
+
 def sweep(index: Index) -> None:
-    """Do both, as a running index does every `Limits.sweep_interval`."""
+    """Do all of this, as a running index does every `Limits.sweep_interval`."""
     expire_due(index)
+    forget_ended(index)
     sweep_orphans(index, older_than=index.limits.orphan_age)

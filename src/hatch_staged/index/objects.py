@@ -64,6 +64,9 @@ class Objects(Protocol):
     async def stream(self, key: str) -> AsyncIterator[bytes]:
         """Return the object in chunks; raise `FileNotFoundError` if there is none."""
 
+    def size(self, key: str) -> int:
+        """Return how many bytes the object has (blocking); raise `FileNotFoundError` if there is none."""
+
     def delete(self, key: str) -> None:
         """Delete the object, if it is there (blocking)."""
 
@@ -92,6 +95,9 @@ class _StoreObjects:
     async def stream(self, key: str) -> AsyncIterator[bytes]:
         found = await obstore.get_async(self._store, key)
         return _chunks(found.stream(min_chunk_size=_READ_SIZE))
+
+    def size(self, key: str) -> int:
+        return obstore.head(self._store, key)["size"]
 
     def delete(self, key: str) -> None:
         try:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from hatch_staged.protocol.states import session_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from hatch_staged.protocol.states import FileState, SessionState
+    from hatch_staged.protocol.states import FileState, SessionEvent, SessionState
 
 
 class Permission(str, Enum):
@@ -57,6 +59,29 @@ class PublishingSession:
     #: when it reached a terminal state
     ended_at: datetime | None = None
 
+    def after(
+        self,
+        event: SessionEvent,
+        at: datetime,
+        *,
+        expired: bool = False,
+        notices: tuple[str, ...] = (),
+        publishing_token: str | None = None,
+    ) -> PublishingSession:
+        """Return the session as `event` leaves it; what was noted about its state before is forgotten.
+
+        Raises `RefusedTransitionError`.
+        """
+        state = session_after(self.state, event)
+        return replace(
+            self,
+            state=state,
+            expired=expired,
+            notices=notices,
+            publishing_token=publishing_token,
+            ended_at=at if state.terminal else None,
+        )
+
 
 @dataclass(frozen=True)
 class Received:
@@ -74,7 +99,8 @@ class FileUpload:
     """A file upload session."""
 
     id: str
-    session_id: str
+    #: None for a file that came through the legacy API, and once a published file's session is forgotten
+    session_id: str | None
     filename: str
     #: of the file name, see `hatch_staged.protocol.distributions.Distribution.key`
     name_key: str
@@ -84,7 +110,7 @@ class FileUpload:
     hashes: Mapping[str, str]
     state: FileState
     received: Received | None = None
-    #: why the file is in error; empty otherwise
+    #: why the file is in error, or why it kept its session from being published; empty otherwise
     notice: str = ""
 
 

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 from packaging.utils import InvalidName, canonicalize_name, canonicalize_version
 from packaging.version import InvalidVersion, Version
 
-from hatch_staged.index import authorization, cancellation
-from hatch_staged.index.database import file_rows, project_rows, published_rows, session_rows
+from hatch_staged.index import authorization, cancellation, publication
+from hatch_staged.index.authorization import find_session
+from hatch_staged.index.database import file_rows, session_rows
 from hatch_staged.index.database.engine import TakenError
 from hatch_staged.index.expiry import expire_due
 from hatch_staged.index.records import FileUpload, Permission, PublishingSession
-from hatch_staged.index.refusals import ConflictingError, InvalidRequestError, SessionExistsError, UnknownError
+from hatch_staged.index.refusals import ConflictingError, InvalidRequestError, SessionExistsError
 from hatch_staged.protocol.problems import ProblemError
-from hatch_staged.protocol.states import FileState, SessionEvent, SessionState, session_after
+from hatch_staged.protocol.states import SessionEvent, SessionState, session_after
 
 if TYPE_CHECKING:
     from hatch_staged.index.authorization import Principal
     from hatch_staged.index.core import Index
-    from hatch_staged.index.database.engine import Transaction
 
 # No file name has room for a longer name or version (characters).
 _LONGEST = 200
@@ -38,8 +38,8 @@ class SessionStatus:
 def create(index: Index, principal: Principal, *, name: str, version: str) -> SessionStatus:
     """Create a session and, if the project is new, reserve its name.
 
-    Raises `InvalidRequestError` for a name or version that is not valid, `ForbiddenError`, and `SessionExistsError` if
-    there is a live session for this project and version.
+    Raises `InvalidRequestError` for a name or version that is not valid, `ForbiddenError`, `SessionExistsError` if
+    there is a live session for this project and version, and `ConflictingError` if the project has too many others.
     """
     project, parsed = _project(name), _version(version)
     expire_due(index)
@@ -67,6 +67,11 @@ def create(index: Index, principal: Principal, *, name: str, version: str) -> Se
                 f"{project} {live.version} has a session that is {live.state.value}; use it, or cancel it first.",
                 session_id=live.id,
             ) from None
+        if session_rows.count_live(tx, project) > index.limits.open_sessions:
+            raise ConflictingError(
+                f"{project} has {index.limits.open_sessions} sessions that are not through, which is the limit; "
+                "publish or cancel one of them first."
+            )
     return SessionStatus(session)
 
 
@@ -74,7 +79,7 @@ def status(index: Index, principal: Principal, session_id: str) -> SessionStatus
     """Return the session, also after its end."""
     expire_due(index)
     with index.database.reading() as tx:
-        session = find(tx, principal, session_id, Permission.STAGE, Permission.PUBLISH)
+        session = find_session(tx, principal, session_id, Permission.STAGE, Permission.PUBLISH)
         return SessionStatus(session, file_rows.of_session(tx, session.id))
 
 
@@ -82,74 +87,33 @@ def extend(index: Index, principal: Principal, session_id: str, *, seconds: int)
     """Let the session live for more `seconds`, as far as the limits allow: never less than it had."""
     expire_due(index)
     with index.database.writing() as tx:
-        session = find(tx, principal, session_id, Permission.STAGE, Permission.PUBLISH)
+        session = find_session(tx, principal, session_id, Permission.STAGE, Permission.PUBLISH)
         session_after(session.state, SessionEvent.EXTEND)
         longest = timedelta(seconds=index.limits.longest_session)
         # Bounded before it is added: a wish may be larger than any date.
         wished = session.expires_at + timedelta(seconds=min(seconds, index.limits.longest_session))
-        expires_at = max(session.expires_at, min(wished, session.created_at + longest))
-        session_rows.update_expiry(tx, session.id, expires_at)
-        return SessionStatus(replace(session, expires_at=expires_at), file_rows.of_session(tx, session.id))
+        extended = replace(session, expires_at=max(session.expires_at, min(wished, session.created_at + longest)))
+        session_rows.write(tx, extended)
+        return SessionStatus(extended, file_rows.of_session(tx, session.id))
 
 
 def publish(index: Index, principal: Principal, session_id: str) -> SessionStatus:
-    """Make all files of the session public at once, or none.
-
-    Raises `ConflictingError` if a file is not completed or its name is published already; the session then stays as
-    it is.
-    """
+    """Make all files of the session public at once, or none, see `publication`; many are left to the worker."""
     expire_due(index)
-    now = index.clock()
-    with index.database.writing() as tx:
-        session = find(tx, principal, session_id, Permission.PUBLISH)
-        state = session_after(session.state, SessionEvent.PUBLISH)
-        files = file_rows.of_session(tx, session.id)
-        _refuse_unfinished(files)
-        project_rows.register(tx, session.project, now)
-        taken = [
-            ProblemError(source=artifact.filename, message="A file of this name is published.")
-            for artifact in file_rows.staged(tx, session.id)
-            if not published_rows.add(tx, artifact, project=session.project, at=now)
-        ]
-        if taken:
-            raise ConflictingError("Published files cannot be replaced; delete these from the session.", errors=taken)
-        session_rows.update_state(tx, session.id, state)
-        return SessionStatus(replace(session, state=state), files)
+    session = publication.publish(index, principal, session_id)
+    with index.database.reading() as tx:
+        return SessionStatus(session, file_rows.of_session(tx, session.id))
 
 
 def cancel(index: Index, principal: Principal, session_id: str) -> SessionStatus:
     """Cancel the session and discard its files."""
     expire_due(index)
     with index.database.writing() as tx:
-        session = find(tx, principal, session_id, Permission.PUBLISH)
-        keys = cancellation.discard(tx, session, expired=False)
+        session = find_session(tx, principal, session_id, Permission.PUBLISH)
+        canceled, keys = cancellation.discard(tx, session, index.clock(), expired=False)
     for key in keys:
         index.objects.delete(key)
-    return SessionStatus(replace(session, state=SessionState.CANCELED))
-
-
-def find(tx: Transaction, principal: Principal, session_id: str, *permissions: Permission) -> PublishingSession:
-    """Return the session `session_id`, if the principal has one of `permissions` for its project.
-
-    Raises `UnknownError` or `ForbiddenError`.
-    """
-    session = session_rows.find(tx, session_id)
-    if session is None:
-        raise UnknownError("There is no such session.")
-    authorization.require(tx, principal, session, *permissions)
-    return session
-
-
-def _refuse_unfinished(files: tuple[FileUpload, ...]) -> None:
-    # "This precondition is deliberately expressed as an allow-list -- only ``completed`` files may be published"
-    unfinished = [file for file in files if file.state is not FileState.COMPLETED]
-    if unfinished:
-        raise ConflictingError(
-            "Every file must be completed before the session can be published.",
-            errors=[
-                ProblemError(source=file.filename, message=f"This file is {file.state.value}.") for file in unfinished
-            ],
-        )
+    return SessionStatus(canceled)
 
 
 def _project(name: str) -> str:

@@ -13,22 +13,33 @@ from hatch_staged.index import sessions, uploads, urls
 from hatch_staged.index.fronts import Front, require_type, resource
 from hatch_staged.protocol import messages
 from hatch_staged.protocol.mechanisms import HTTP_POST_BYTES, HttpPostBytes
+from hatch_staged.protocol.states import FileState, SessionState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
     from starlette.routing import Route
 
+    from hatch_staged.index.core import Index
     from hatch_staged.index.sessions import SessionStatus
     from hatch_staged.index.uploads import FileStatus
 
 _BYTES = "application/octet-stream"
 # "A ``Retry-After`` response header MUST be present to indicate to clients when they should next poll for an updated
-# status" (seconds); completion is immediate here, so there is nothing to wait for.
+# status" (seconds).
 _RETRY_AFTER = "1"
+_UNSETTLED = {FileState.PENDING, FileState.PROCESSING, SessionState.PROCESSING}
+
+_EXPIRED = "This session was canceled because it expired."
 
 
 class UploadApi(Front):
-    """The front for clients that stage and publish."""
+    """The front for clients that stage and publish; it calls `wake` when it has left something to the worker."""
+
+    def __init__(self, index: Index, base_url: str | None, *, wake: Callable[[], None]) -> None:
+        super().__init__(index, base_url)
+        self._wake = wake
 
     def routes(self) -> list[Route]:
         """Return the endpoints."""
@@ -67,7 +78,7 @@ class UploadApi(Front):
         principal = await self.principal(request)
         await self.message(request, messages.Action)
         status = await run_in_threadpool(sessions.publish, self.index, principal, request.path_params["session_id"])
-        return self._session(request, status, HTTPStatus.CREATED)
+        return self._session(request, status, self._done(status.session.state))
 
     async def extend(self, request: Request) -> Response:
         """Answer "Publishing Session Extension"."""
@@ -119,13 +130,20 @@ class UploadApi(Front):
         principal = await self.principal(request)
         await self.message(request, messages.Action)
         status = await run_in_threadpool(uploads.complete, self.index, principal, _address(request))
-        return self._file(request, status, HTTPStatus.CREATED)
+        return self._file(request, status, self._done(status.file.state))
 
     async def delete_file(self, request: Request) -> Response:
         """Answer "Cancellation and Deletion" of a file."""
         principal = await self.principal(request)
         await run_in_threadpool(uploads.delete, self.index, principal, _address(request))
         return Response(status_code=HTTPStatus.NO_CONTENT.value)
+
+    def _done(self, state: SessionState | FileState) -> HTTPStatus:
+        """Return the code for what is done, or wake the worker, to whom it is left."""
+        if state not in {SessionState.PROCESSING, FileState.PROCESSING}:
+            return HTTPStatus.CREATED
+        self._wake()
+        return HTTPStatus.ACCEPTED
 
     def _session(self, request: Request, status: SessionStatus, code: HTTPStatus) -> Response:
         links, session = self.urls(request), status.session
@@ -150,7 +168,7 @@ class UploadApi(Front):
                 )
                 for file in status.files
             },
-            notices=("This session was canceled because it expired.",) if session.expired else (),
+            notices=(*session.notices, *((_EXPIRED,) if session.expired else ())),
         )
         return _answer(body, code, location=body.links.session)
 
@@ -168,16 +186,16 @@ class UploadApi(Front):
             expires_at=status.session.expires_at,
             mechanism=msgspec.to_builtins(mechanism),
         )
-        return _answer(body, code, location=body.links.file_upload_session, retry_after=_RETRY_AFTER)
+        return _answer(body, code, location=body.links.file_upload_session)
 
 
-def _answer(body: msgspec.Struct, code: HTTPStatus, *, location: str, retry_after: str = "") -> Response:
+def _answer(body: messages.Session | messages.FileUploadSession, code: HTTPStatus, *, location: str) -> Response:
     # The body has the session token in it, or URLs that have.
     headers = {"Cache-Control": "no-store"}
     if code is not HTTPStatus.OK:
         headers["Location"] = location
-    if retry_after:
-        headers["Retry-After"] = retry_after
+    if body.status in _UNSETTLED:
+        headers["Retry-After"] = _RETRY_AFTER
     return Response(messages.encode(body), status_code=code.value, media_type=messages.CONTENT_TYPE, headers=headers)
 
 

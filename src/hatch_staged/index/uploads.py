@@ -10,10 +10,9 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hatch_staged.index import authorization, sessions, validation
+from hatch_staged.index import authorization, completion, validation
 from hatch_staged.index.database import file_rows, published_rows, session_rows
 from hatch_staged.index.expiry import expire_due
-from hatch_staged.index.objects import ObjectsError
 from hatch_staged.index.records import FileUpload, Permission, PublishingSession, Received
 from hatch_staged.index.refusals import (
     ConflictingError,
@@ -29,8 +28,8 @@ from hatch_staged.protocol.states import FileEvent, FileState, SessionEvent, fil
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from hatch_staged.archives import CoreMetadata
     from hatch_staged.index.authorization import Principal
+    from hatch_staged.index.completion import Findings
     from hatch_staged.index.core import Index
     from hatch_staged.index.database.engine import Transaction
 
@@ -74,7 +73,7 @@ def create(
     Two names are the same if installers cannot tell them apart, see `Distribution.key`.
 
     Raises `InvalidRequestError` for what cannot be right, `MechanismError`, and `ConflictingError` if the file is
-    published, too large for this index, or not yet through in this session.
+    published, it or the session would be too large for this index, or it is not yet through in this session.
     """
     # What can be known without the session, before it keeps others from writing.
     distribution = validation.check_filename(filename)
@@ -84,16 +83,15 @@ def create(
         raise MechanismError(f"{mechanism!r} is not among the mechanisms of this index: {', '.join(MECHANISMS)}.")
     expire_due(index)
     with index.database.writing() as tx:
-        session = sessions.find(tx, principal, session_id, Permission.STAGE)
+        session = authorization.find_session(tx, principal, session_id, Permission.STAGE)
         session_after(session.state, SessionEvent.CHANGE)
         validation.check_release(distribution, session)
-        # Not 413: "If the server determines the upload cannot proceed, it MUST return a ``409 Conflict``."
-        if size > index.limits.file_size:
-            raise ConflictingError(f"This index takes files of at most {index.limits.file_size} bytes.")
+        _refuse_beyond("files", size, index.limits.file_size)
         published = published_rows.published_as(tx, name_key)
         if published is not None:
             raise ConflictingError(f"{published} is published; published files cannot be replaced.")
         replaced = _replace(tx, session.id, name_key)
+        _refuse_beyond("sessions", file_rows.declared_size(tx, session.id) + size, index.limits.session_size)
         file = FileUpload(
             id=index.new_token(),
             session_id=session.id,
@@ -140,23 +138,23 @@ async def receive(
 def complete(index: Index, principal: Principal, address: FileAddress) -> FileStatus:
     """Compare the received bytes with the declaration and look into the archive; then the file can be published.
 
-    Raises `InvalidRequestError`, and moves the file to "error", if it is not valid.
+    A large file is left to the worker, in processing.  Raises `InvalidRequestError`, and moves the file to "error", if
+    it is not valid.
     """
     found = _find_editable(index, principal, address, FileEvent.COMPLETE)
+    if completion.takes_long(index, found.file):
+        return _settle(index, principal, found, FileEvent.DEFER, completion.Findings())
     try:
-        metadata = _inspect(index, found)
-    except validation.InvalidFileError as error:
-        _settle(index, principal, found, FileEvent.REFUSE, notice=str(error))
-        message = f"{found.file.filename}: {error}."
-        raise InvalidRequestError(
-            message, errors=[ProblemError(source=found.file.filename, message=str(error))]
-        ) from None
-    except (ObjectsError, FileNotFoundError):
-        # The bytes are gone if others came in their place, or the file was deleted; else the disk fails.
+        findings = completion.inspect(index, found.file)
+    except completion.UNREADABLE:
         with index.database.reading() as tx:
             _find_inspected(tx, principal, found, FileEvent.COMPLETE)
         raise
-    return _settle(index, principal, found, FileEvent.COMPLETE, metadata=metadata)
+    if findings.fault:
+        file = _settle(index, principal, found, FileEvent.REFUSE, findings).file
+        fault = ProblemError(source=file.filename, message=findings.fault)
+        raise InvalidRequestError(f"{file.filename}: {findings.fault}.", errors=[fault])
+    return _settle(index, principal, found, FileEvent.COMPLETE, findings)
 
 
 def delete(index: Index, principal: Principal, address: FileAddress) -> None:
@@ -226,6 +224,12 @@ def _replace(tx: Transaction, session_id: str, name_key: str) -> FileUpload | No
     return present
 
 
+def _refuse_beyond(what: str, size: int, limit: int) -> None:
+    # Not 413: "If the server determines the upload cannot proceed, it MUST return a ``409 Conflict``."
+    if size > limit:
+        raise ConflictingError(f"This index takes {what} of at most {limit} bytes; this would be {size}.")
+
+
 def _record(index: Index, principal: Principal, address: FileAddress, received: Received) -> None:
     try:
         with index.database.writing() as tx:
@@ -240,12 +244,6 @@ def _record(index: Index, principal: Principal, address: FileAddress, received: 
     _delete_object(index, found.file)
 
 
-def _inspect(index: Index, found: FileStatus) -> CoreMetadata:
-    if found.file.received is None:
-        raise validation.InvalidFileError("no bytes were received")
-    return validation.inspect(index.objects, found.file, found.file.received)
-
-
 def _find_inspected(tx: Transaction, principal: Principal, inspected: FileStatus, event: FileEvent) -> FileStatus:
     """Return the file if it still is what was inspected, and `event` is still possible."""
     found = _find(tx, principal, inspected.address, Permission.STAGE)
@@ -257,28 +255,12 @@ def _find_inspected(tx: Transaction, principal: Principal, inspected: FileStatus
 
 
 def _settle(
-    index: Index,
-    principal: Principal,
-    inspected: FileStatus,
-    event: FileEvent,
-    *,
-    notice: str = "",
-    metadata: CoreMetadata | None = None,
+    index: Index, principal: Principal, inspected: FileStatus, event: FileEvent, findings: Findings
 ) -> FileStatus:
-    """Move the file to where the outcome of its inspection leads, if it still is what was inspected."""
+    """Move the file to where `event` leads, if it still is what was inspected."""
     with index.database.writing() as tx:
         found = _find_inspected(tx, principal, inspected, event)
-        state = file_after(found.file.state, event)
-        file_rows.update_state(tx, found.file.id, state, notice=notice)
-        if metadata is not None:
-            file_rows.record_completed(
-                tx,
-                found.file.id,
-                at=index.clock(),
-                requires_python=metadata.requires_python,
-                core_metadata=metadata.raw,
-            )
-    return replace(found, file=replace(found.file, state=state, notice=notice))
+        return replace(found, file=completion.settle(tx, index, found.file, event, findings))
 
 
 def _delete_object(index: Index, file: FileUpload | None) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from hatch_staged.conformance import steps
 from hatch_staged.conformance.artifacts import fresh_release
+from hatch_staged.conformance.conversation import Conversation, converse
 from hatch_staged.conformance.target import TARGET
 from hatch_staged.conformance.wire import Principal, Wire
 
@@ -66,6 +67,44 @@ def release() -> Release:
 def session(owner: Principal, index: Target, release: Release) -> Session:
     """Return an open publishing session for `release`."""
     return steps.open_session(owner, index.root, release)
+
+
+@pytest.fixture
+def established(owner: Principal, index: Target) -> Release:
+    """Return a published release of a project that is the owner's."""
+    release = fresh_release("0.1")
+    session = steps.open_session(owner, index.root, release)
+    steps.stage(owner, session, release.wheel())
+    steps.publish(owner, session)
+    return release
+
+
+@pytest.fixture
+def colleague(index: Target, other: Principal, established: Release) -> Iterator[Principal]:
+    """Return the other one, who may upload to the established project for the time of a check."""
+    if index.revoke is None:
+        pytest.skip("--revoke was not given")
+    index.grant_other(established.project)
+    yield other
+    index.revoke_other(established.project)
+
+
+@pytest.fixture(scope="session")
+def conversation(owner: Principal, index: Target) -> Conversation:
+    """Return what the index answered in a run through the whole API."""
+    return converse(owner, index.root)
+
+
+@pytest.fixture(scope="session")
+def abandoned(owner: Principal, index: Target) -> tuple[Session, ...]:
+    """Return sessions that were canceled at once: of different projects, and twice of the same release."""
+    releases = [fresh_release() for _ in range(7)]
+    sessions = []
+    for release in [*releases, releases[0]]:
+        session = steps.open_session(owner, index.root, release)
+        sessions.append(session)
+        owner.delete(session.url)
+    return tuple(sessions)
 
 
 @pytest.fixture(autouse=True)

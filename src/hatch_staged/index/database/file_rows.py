@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from hatch_staged.index.database import schema
 from hatch_staged.index.database.engine import Transaction, unique
@@ -63,6 +63,12 @@ def of_session(tx: Transaction, session_id: str) -> tuple[FileUpload, ...]:
     return tuple(_upload(row) for row in rows.mappings())
 
 
+def declared_size(tx: Transaction, session_id: str) -> int:
+    """Return how many bytes the files of a publishing session are declared to have together."""
+    total: int | None = tx.scalar(select(func.sum(_TABLE.c.size)).where(*_present(session_id)))
+    return total or 0
+
+
 def find_named(tx: Transaction, session_id: str, name_key: str) -> FileUpload | None:
     """Return the file of a publishing session whose name has this key, unless it was canceled."""
     row = (
@@ -102,17 +108,38 @@ def record_completed(
     tx.execute(insert(schema.core_metadata).values(file_id=file_id, raw=core_metadata))
 
 
+def processing(tx: Transaction) -> tuple[str, ...]:
+    """Return the ids of the files whose completion is to be carried out."""
+    return tuple(tx.scalars(select(_TABLE.c.id).where(schema.IN_PROCESSING)))
+
+
 def update_state(tx: Transaction, file_id: str, state: FileState, *, notice: str = "") -> None:
     """Move the file to `state`."""
     tx.execute(update(_TABLE).where(_TABLE.c.id == file_id).values(state=state, notice=notice))
 
 
+def note(tx: Transaction, session_id: str, filename: str, notice: str) -> None:
+    """Say something about a completed file of a publishing session."""
+    tx.execute(update(_TABLE).where(*completed(session_id), _TABLE.c.filename == filename).values(notice=notice))
+
+
+def clear_notices(tx: Transaction, session_id: str) -> None:
+    """Forget what was said about the completed files of a publishing session."""
+    tx.execute(update(_TABLE).where(*completed(session_id)).values(notice=""))
+
+
 def discard(tx: Transaction, file_id: str) -> None:
-    """Mark the file as canceled and forget its bytes and its metadata; its object is the caller's to delete."""
-    tx.execute(
-        update(_TABLE).where(_TABLE.c.id == file_id).values(state=FileState.CANCELED, notice="", object_key=None)
-    )
-    tx.execute(delete(schema.core_metadata).where(schema.core_metadata.c.file_id == file_id))
+    """Mark the file as canceled and forget all that belongs to it; its object is the caller's to delete."""
+    for table in (schema.core_metadata, schema.attestations):
+        tx.execute(delete(table).where(table.c.file_id == file_id))
+    forgotten = {"notice": "", "object_key": None, "attested": False}
+    tx.execute(update(_TABLE).where(_TABLE.c.id == file_id).values(state=FileState.CANCELED, **forgotten))
+
+
+def leave_session(tx: Transaction, session_id: str) -> None:
+    """Forget the canceled files of a publishing session that has ended; the others, which are published, are kept."""
+    tx.execute(delete(_TABLE).where(_TABLE.c.session_id == session_id, _TABLE.c.state == FileState.CANCELED))
+    tx.execute(update(_TABLE).where(_TABLE.c.session_id == session_id).values(session_id=None))
 
 
 def staged(tx: Transaction, session_id: str) -> tuple[Artifact, ...]:
@@ -120,7 +147,7 @@ def staged(tx: Transaction, session_id: str) -> tuple[Artifact, ...]:
     rows = tx.execute(
         select(_TABLE, schema.sessions.c.version)
         .join(schema.sessions)
-        .where(_TABLE.c.session_id == session_id, _TABLE.c.state == FileState.COMPLETED)
+        .where(*completed(session_id))
         .order_by(_TABLE.c.filename)
     )
     return tuple(artifact(row, version=row["version"], upload_time=row["completed_at"]) for row in rows.mappings())
@@ -130,11 +157,6 @@ def core_metadata(tx: Transaction, file_id: str) -> bytes | None:
     """Return the METADATA or PKG-INFO of a completed file, byte for byte."""
     raw: bytes | None = tx.scalar(select(schema.core_metadata.c.raw).where(schema.core_metadata.c.file_id == file_id))
     return raw
-
-
-def any_ever(tx: Transaction) -> bool:
-    """Whether there has ever been a file; rows of canceled ones stay."""
-    return bool(tx.scalar(select(exists().select_from(_TABLE))))
 
 
 def object_keys(tx: Transaction) -> frozenset[str]:
@@ -156,6 +178,11 @@ def artifact(row: RowMapping, *, version: str, upload_time: datetime) -> Artifac
         metadata_sha256=row["metadata_sha256"],
         upload_time=upload_time,
     )
+
+
+def completed(session_id: str) -> tuple[ColumnElement[bool], ...]:
+    """Return the condition of the completed files of a publishing session."""
+    return (_TABLE.c.session_id == session_id, _TABLE.c.state == FileState.COMPLETED)
 
 
 def _present(session_id: str) -> tuple[ColumnElement[bool], ...]:

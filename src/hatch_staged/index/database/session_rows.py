@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from hatch_staged.index.database import schema
 from hatch_staged.index.database.engine import Transaction, unique
@@ -44,20 +44,38 @@ def live(tx: Transaction, project: str, version_key: str) -> PublishingSession:
     return _session(row)
 
 
+def count_live(tx: Transaction, project: str) -> int:
+    """Return how many sessions of `project` (normalized) are in a non-terminal state."""
+    count: int = tx.execute(
+        select(func.count()).select_from(_TABLE).where(_TABLE.c.project == project, schema.LIVE)
+    ).scalar_one()
+    return count
+
+
 def due(tx: Transaction, now: datetime) -> tuple[PublishingSession, ...]:
     """Return the editable sessions whose time is up; one that is being published is not interrupted."""
     rows = tx.execute(select(_TABLE).where(_TABLE.c.expires_at <= now, schema.LIVE, _TABLE.c.state.in_(_EDITABLE)))
     return tuple(_session(row) for row in rows)
 
 
-def update_state(tx: Transaction, session_id: str, state: SessionState, *, expired: bool = False) -> None:
-    """Move the session to `state`."""
-    tx.execute(update(_TABLE).where(_TABLE.c.id == session_id).values(state=state, expired=expired))
+def ended_before(tx: Transaction, before: datetime) -> tuple[str, ...]:
+    """Return the ids of the sessions that ended at `before` or earlier."""
+    return tuple(tx.scalars(select(_TABLE.c.id).where(_TABLE.c.ended_at <= before)))
 
 
-def update_expiry(tx: Transaction, session_id: str, expires_at: datetime) -> None:
-    """Let the session live until `expires_at`."""
-    tx.execute(update(_TABLE).where(_TABLE.c.id == session_id).values(expires_at=expires_at))
+def forget(tx: Transaction, session_id: str) -> None:
+    """Delete the row of a session that no file belongs to any more."""
+    tx.execute(delete(_TABLE).where(_TABLE.c.id == session_id))
+
+
+def processing(tx: Transaction) -> tuple[str, ...]:
+    """Return the ids of the sessions whose publication is to be carried out."""
+    return tuple(tx.scalars(select(_TABLE.c.id).where(schema.IN_PROCESSING)))
+
+
+def write(tx: Transaction, session: PublishingSession) -> None:
+    """Write `session` over what was found of it in this transaction."""
+    tx.execute(update(_TABLE).where(_TABLE.c.id == session.id).values(**vars(session)))
 
 
 def _one(tx: Transaction, condition: ColumnElement[bool]) -> PublishingSession | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import exists, insert, select, update
 
 from hatch_staged.index.database import schema
 from hatch_staged.index.records import Permission, Token
@@ -12,7 +12,7 @@ from hatch_staged.index.records import Permission, Token
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import RowMapping
+    from sqlalchemy import ColumnElement, RowMapping
 
     from hatch_staged.index.database.engine import Transaction
 
@@ -36,12 +36,17 @@ def add(tx: Transaction, token: Token, *, digest: str) -> None:
 
 def find_valid(tx: Transaction, digest: str) -> Token | None:
     """Return the token whose secret has this digest, unless it was revoked."""
-    row = (
-        tx.execute(select(*_SHOWN).where(_TABLE.c.digest == digest, _TABLE.c.revoked_at.is_(None)))
-        .mappings()
-        .one_or_none()
-    )
-    return None if row is None else _token(row)
+    return _valid(tx, _TABLE.c.digest == digest)
+
+
+def find(tx: Transaction, token_id: str) -> Token | None:
+    """Return the token `token_id`, unless it was revoked."""
+    return _valid(tx, _TABLE.c.id == token_id)
+
+
+def any_ever(tx: Transaction) -> bool:
+    """Whether there has ever been a token; rows of revoked ones stay."""
+    return bool(tx.scalar(select(exists().select_from(_TABLE))))
 
 
 def every(tx: Transaction) -> tuple[Token, ...]:
@@ -56,6 +61,11 @@ def revoke(tx: Transaction, token_id: str, at: datetime) -> bool:
         update(_TABLE).where(_TABLE.c.id == token_id, _TABLE.c.revoked_at.is_(None)).values(revoked_at=at)
     )
     return changed.rowcount == 1
+
+
+def _valid(tx: Transaction, condition: ColumnElement[bool]) -> Token | None:
+    row = tx.execute(select(*_SHOWN).where(condition, _TABLE.c.revoked_at.is_(None))).mappings().one_or_none()
+    return None if row is None else _token(row)
 
 
 def _token(row: RowMapping) -> Token:

@@ -1,0 +1,50 @@
+"""Whether strings look as if nobody could guess them.
+
+Randomness cannot be proved from outside; what is visible is how many characters differ from one to the next, and
+whether a string is made of what everybody knows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import string
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+#: What a random UUID has, nearly.  The PEP names no number.
+LEAST_BITS = 120
+
+# From the smallest that all characters are of.
+_ALPHABETS = (
+    string.digits,
+    string.hexdigits[:16],
+    string.ascii_lowercase + string.digits,
+    string.ascii_letters + string.digits,
+)
+_DIGESTS = ("md5", "sha1", "sha256", "sha512", "blake2b")
+
+
+def bits(secrets: Sequence[str]) -> float:
+    """Return the bits in which one secret may differ from another, going by those that do."""
+    length = min(len(secret) for secret in secrets)
+    # A separator, a prefix or the leading digits of a counter are the same in all of them.
+    varying = [column for column in zip(*(secret[:length] for secret in secrets), strict=True) if len(set(column)) > 1]
+    seen = {character for column in varying for character in column}
+    size = next((len(alphabet) for alphabet in _ALPHABETS if seen <= set(alphabet)), 64)
+    return len(varying) * math.log2(size)
+
+
+def derived(secret: str, known: Collection[str]) -> str | None:
+    """Return which of the `known` strings a secret contains, or a plain digest of it; None if neither."""
+    lowered = secret.lower()
+    for text in known:
+        if text.lower() in lowered:
+            return text
+        for name in _DIGESTS:
+            # The beginning of it, as it might be shortened.
+            if hashlib.new(name, text.encode(), usedforsecurity=False).hexdigest()[:16] in lowered:
+                return f"{name} of {text}"
+    return None

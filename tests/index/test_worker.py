@@ -1,0 +1,73 @@
+"""The worker: what it does with a whole index."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tests.index import uploading
+from tests.index.building import build
+
+from hatch_staged.index import catalogue, sessions, tokens, uploads
+from hatch_staged.index.authorization import authenticate
+from hatch_staged.index.core import Limits, open_index
+from hatch_staged.index.objects import FolderObjects
+from hatch_staged.index.worker import work
+from hatch_staged.protocol.states import FileState, SessionState
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from hatch_staged.index.authorization import Principal
+    from hatch_staged.index.core import Index
+
+DEFERRING = Limits(immediate_size=0, immediate_files=0)
+
+
+def test_work_is_taken_up_after_a_restart(tmp_path: Path) -> None:
+    with open_index(tmp_path, limits=DEFERRING) as index:
+        alice = authenticate(index, tokens.create(index, user="alice"))
+        session = sessions.create(index, alice, name="foo", version="1.0").session
+        uploading.stage(index, alice, session, build())
+    with open_index(tmp_path, limits=DEFERRING) as index:
+        work(index)
+        assert sessions.publish(index, alice, session.id).session.state is SessionState.PROCESSING
+    with open_index(tmp_path, limits=DEFERRING) as index:
+        work(index)
+        assert sessions.status(index, alice, session.id).session.state is SessionState.PUBLISHED
+        assert len(catalogue.published(index, "foo").artifacts) == 1
+
+
+def test_failing_disk_is_nobodys_fault_and_keeps_nobody_waiting(
+    index: Index, alice: Principal, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    index = replace(index, limits=DEFERRING, objects=FolderObjects(tmp_path / "objects"))
+    session = sessions.create(index, alice, name="foo", version="1.0").session
+    first = uploading.stage(index, alice, session, build())
+    [stored] = (tmp_path / "objects" / "files").iterdir()
+    stored.rename(tmp_path / "away")
+    second = uploading.stage(index, alice, session, build("foo-1.0.tar.gz"))
+    with caplog.at_level(logging.ERROR):
+        work(index)
+    assert caplog.text.count("is tried again later") == 1
+    assert "Traceback" in caplog.text
+    states = [uploads.status(index, alice, file.address).file.state for file in (first, second)]
+    assert states == [FileState.PROCESSING, FileState.COMPLETED]
+    (tmp_path / "away").rename(stored)
+    work(index)
+    assert uploads.status(index, alice, first.address).file.state is FileState.COMPLETED
+
+
+def test_worker_stops_between_two_jobs(index: Index, alice: Principal) -> None:
+    index = replace(index, limits=DEFERRING)
+    session = sessions.create(index, alice, name="foo", version="1.0").session
+    for built in (build(), build("foo-1.0.tar.gz")):
+        uploading.stage(index, alice, session, built)
+    asked = itertools.count()
+    work(index, lambda: next(asked) == 1)
+    states = {file.state for file in sessions.status(index, alice, session.id).files}
+    assert states == {FileState.PROCESSING, FileState.COMPLETED}
