@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hatch_staged.index import urls
-from hatch_staged.index.core import Limits
+from hatch_staged.index.core import unguessable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +106,8 @@ class Faults:
 
     #: of whoever the suite is
     owner_token: str
-    limits: Limits = field(default_factory=Limits)
+    #: makes session tokens and the like
+    new_token: Callable[[], str] = unguessable
     _answers: list[tuple[tuple[Endpoint, ...], Change]] = field(default_factory=list)
     _requests: list[tuple[tuple[Endpoint, ...], Change]] = field(default_factory=list)
 
