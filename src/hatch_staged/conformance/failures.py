@@ -65,18 +65,25 @@ def exhaust_quota(principal: Principal, index: Target) -> Doomed:
 def collide(principal: Principal, index: Target) -> Doomed:
     """Stage a file, publish another one with its name through the legacy API, and return the session of the first."""
     url = index.require_legacy()
-    known = fresh_release("1.0")
-    release = Release(known.project, "2.0")
-    # A new project might not take legacy uploads while its first session is open.
-    first = steps.open_session(principal, index.root, known)
-    steps.stage(principal, first, known.wheel())
-    steps.publish(principal, first)
+    release = second_version(principal, index)
     session = steps.open_session(principal, index.root, release)
     artifact, rival = release.wheel(), release.wheel(content="published by another way")
     file = steps.stage(principal, session, artifact)
     answer = legacy.upload(principal, url, release, rival)
     assert answer.ok, f"an open session kept a file name from the legacy API: {answer}"
     return Doomed(release, session, artifact, file, rival)
+
+
+def second_version(principal: Principal, index: Target) -> Release:
+    """Return the second version of a project whose first one is published.
+
+    A new project need not take uploads through the legacy API while its first session is open.
+    """
+    first = fresh_release("1.0")
+    session = steps.open_session(principal, index.root, first)
+    steps.stage(principal, session, first.wheel())
+    steps.publish(principal, session)
+    return Release(first.project, "2.0")
 
 
 def fail_now(principal: Principal, doomed: Doomed) -> Answer:

@@ -7,7 +7,10 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
+import pytest
+
 if TYPE_CHECKING:
+    from hatch_staged.conformance.steps import Session
     from hatch_staged.conformance.wire import Answer, Principal
 
 _JSON = "application/vnd.pypi.simple.v1+json"
@@ -21,6 +24,13 @@ class ListedFile:
     url: str
     #: algorithm to hex digest
     hashes: dict[str, str]
+
+
+def require_stage(session: Session) -> str:
+    """Return the URL of a session's stage; skip the check if the index has no previews."""
+    if session.stage is None:
+        pytest.skip("the index has no previews")
+    return session.stage
 
 
 def page(principal: Principal, simple: str, project: str) -> Answer:
