@@ -20,7 +20,6 @@ from tests.conformance.faults.means import (
     header,
     key,
     status,
-    with_key,
     without,
 )
 from tests.conformance.faults.mutant import mutant
