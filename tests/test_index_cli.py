@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.hatch.conftest import checkout, hatch, run
 
+from hatch_staged.index import sessions, tokens
 from hatch_staged.index.authorization import authenticate
 from hatch_staged.index.core import open_index
 from hatch_staged.index.refusals import UnauthenticatedError
@@ -46,6 +47,36 @@ def test_a_token_is_created_listed_and_revoked(run: Run, tmp_path: Path) -> None
         with pytest.raises(UnauthenticatedError):
             authenticate(index, secret)
         assert authenticate(index, other.stdout.strip()).user == "you"
+
+
+def test_a_project_is_shared_and_given_away(run: Run, tmp_path: Path) -> None:
+    data = ["--data-dir", str(tmp_path / "data")]
+    with open_index(tmp_path / "data") as index:
+        anna = authenticate(index, tokens.create(index, user="anna"))
+        session = sessions.create(index, anna, name="Light.House", version="1.0").session
+
+    def lines() -> list[list[str]]:
+        return [line.split("  ") for line in run("stage", "project", "list", *data).stdout.splitlines()]
+
+    assert lines() == [["light-house", "anna", "no members", "reserved"]]
+    for user in ("ben", "ci"):
+        added = run("stage", "project", "add", "light-house", user, *data)
+        assert added.stdout == f"{user} is a member of light-house\n"
+    assert lines() == [["light-house", "anna", "ben,ci", "reserved"]]
+    removed = run("stage", "project", "remove", "light-house", "ci", *data)
+    assert removed.stdout == "ci is no member of light-house any more\n"
+    given = run("stage", "project", "transfer", "light-house", "ben", *data)
+    assert given.stdout == "light-house belongs to ben\n"
+    with open_index(tmp_path / "data") as index:
+        sessions.publish(index, authenticate(index, tokens.create(index, user="ben")), session.id)
+    [line] = lines()
+    assert line[:3] == ["light-house", "ben", "no members"]
+    assert line[3].startswith("registered 20")
+
+    unknown = run("stage", "project", "add", "lighthouse", "ben", *data)
+    assert (unknown.exit_code, unknown.stdout) == (1, "")
+    assert unknown.stderr.startswith("there is no project lighthouse\n")
+    assert run("stage", "project", "remove", "light/house", "ben", *data).exit_code == 2
 
 
 def test_a_right_that_there_is_not(run: Run, tmp_path: Path) -> None:

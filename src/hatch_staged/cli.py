@@ -13,7 +13,7 @@ import click
 
 from hatch_staged.conformance.command import conformance
 from hatch_staged.errors import ConfigurationError, StagedError
-from hatch_staged.index_cli import serve, token
+from hatch_staged.index_cli import project, serve, token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -125,6 +125,7 @@ def pull(desk: Desk, *, release: str) -> None:
 
 stage.add_command(serve)
 stage.add_command(token)
+stage.add_command(project)
 stage.add_command(conformance)
 
 

@@ -1,4 +1,4 @@
-"""The verbs of whoever runs an index: ``serve`` and ``token``.
+"""The verbs of whoever runs an index: ``serve``, ``token`` and ``project``.
 
 Like `hatch_staged.cli`, imported at every start of Hatch, so it imports late.
 """
@@ -130,3 +130,54 @@ def revoke(index: Index, *, identifier: str) -> None:
     if not tokens.revoke(index, identifier):
         raise StagedError(f"there is no valid token {identifier}", hint="`hatch-staged token list` shows them")
     click.echo(f"{identifier} is revoked")
+
+
+@click.group()
+def project() -> None:
+    """List the projects of an index, and say who may use them."""
+
+
+def _with_project_and_user(function: Function) -> Function:
+    return click.argument("name", metavar="PROJECT")(click.argument("user", metavar="USER")(_with_index(function)))
+
+
+@project.command("list")
+@_with_index
+def list_projects(index: Index) -> None:
+    """List the projects with their owners and members."""
+    from hatch_staged.index import projects  # noqa: PLC0415 - see above
+
+    for each in projects.every(index):
+        found = each.project
+        state = f"registered {found.registered_at:%Y-%m-%d}" if found.registered_at else "reserved"
+        click.echo(f"{found.name}  {found.owner}  {','.join(each.members) or 'no members'}  {state}")
+
+
+@project.command()
+@_with_project_and_user
+def add(index: Index, *, name: str, user: str) -> None:
+    """Make USER a member: their tokens reach PROJECT as its owner's do."""
+    from hatch_staged.index import projects  # noqa: PLC0415 - see above
+
+    projects.add_member(index, name, user)
+    click.echo(f"{user} is a member of {name}")
+
+
+@project.command()
+@_with_project_and_user
+def remove(index: Index, *, name: str, user: str) -> None:
+    """Let USER be no member of PROJECT any more, at once."""
+    from hatch_staged.index import projects  # noqa: PLC0415 - see above
+
+    projects.remove_member(index, name, user)
+    click.echo(f"{user} is no member of {name} any more")
+
+
+@project.command()
+@_with_project_and_user
+def transfer(index: Index, *, name: str, user: str) -> None:
+    """Make USER the owner of PROJECT in the place of whoever was, at once."""
+    from hatch_staged.index import projects  # noqa: PLC0415 - see above
+
+    projects.transfer(index, name, user)
+    click.echo(f"{name} belongs to {user}")

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.index import uploading
 from tests.index.building import build
 
-from hatch_staged.index import sessions, tokens
+from hatch_staged.index import projects, sessions, tokens, uploads
 from hatch_staged.index.authorization import Principal, authenticate
-from hatch_staged.index.records import Permission
-from hatch_staged.index.refusals import ForbiddenError, SessionExistsError, UnauthenticatedError
+from hatch_staged.index.core import Index, Limits
+from hatch_staged.index.records import Permission, PublishingSession
+from hatch_staged.index.refusals import ConflictingError, ForbiddenError, SessionExistsError, UnauthenticatedError
+from hatch_staged.index.worker import work
+from hatch_staged.protocol.states import SessionState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hatch_staged.index.core import Index
+    from hatch_staged.index.uploads import FileStatus
 
     MakePrincipal = Callable[..., Principal]
 
@@ -76,17 +80,108 @@ def test_admin_may_do_everything_within_the_scope(index: Index, principal: MakeP
     assert sessions.cancel(index, root, mine.id).session.id == mine.id
 
 
-def test_staging_is_no_right_to_publish_or_cancel(index: Index, principal: MakePrincipal) -> None:
-    stager, publisher = principal("alice", permissions={STAGE}), principal("alice", permissions={PUBLISH})
-    mine = sessions.create(index, stager, name="foo", version="1.0").session
-    for use_case in (sessions.publish, sessions.cancel):
-        with pytest.raises(ForbiddenError, match="permission to publish"):
-            use_case(index, stager, mine.id)
-    with pytest.raises(ForbiddenError, match="permission to stage"):
-        uploading.create(index, publisher, mine, build())
-    for either in (stager, publisher):
-        assert sessions.extend(index, either, mine.id, seconds=1) == sessions.status(index, either, mine.id)
-    assert sessions.publish(index, publisher, mine.id).session.state.terminal
+VERBS: dict[str, tuple[set[Permission], Callable[[Index, Principal, PublishingSession, FileStatus], object]]] = {
+    "create": ({STAGE}, lambda index, who, _session, _file: sessions.create(index, who, name="foo", version="2.0")),
+    "status": ({STAGE, PUBLISH}, lambda index, who, session, _file: sessions.status(index, who, session.id)),
+    "extend": ({STAGE, PUBLISH}, lambda index, who, session, _file: sessions.extend(index, who, session.id, seconds=1)),
+    "publish": ({PUBLISH}, lambda index, who, session, _file: sessions.publish(index, who, session.id)),
+    "cancel": ({PUBLISH}, lambda index, who, session, _file: sessions.cancel(index, who, session.id)),
+    "create a file": (
+        {STAGE},
+        lambda index, who, session, _file: uploading.create(index, who, session, build("foo-1.0.tar.gz")),
+    ),
+    "status of a file": ({STAGE, PUBLISH}, lambda index, who, _session, file: uploads.status(index, who, file.address)),
+    "send": ({STAGE}, lambda index, who, _session, file: uploading.send(index, who, file, build().data)),
+    "complete": ({STAGE}, lambda index, who, _session, file: uploads.complete(index, who, file.address)),
+    "delete": ({STAGE}, lambda index, who, _session, file: uploads.delete(index, who, file.address)),
+}
+
+
+@pytest.fixture
+def session(index: Index, alice: Principal) -> PublishingSession:
+    return sessions.create(index, alice, name="foo", version="1.0").session
+
+
+@pytest.fixture
+def file(index: Index, alice: Principal, session: PublishingSession) -> FileStatus:
+    """Return a file that can be completed."""
+    file = uploading.create(index, alice, session, build())
+    uploading.send(index, alice, file, build().data)
+    return file
+
+
+def is_allowed(call: Callable[[], object]) -> bool:
+    """Whether `call` is refused for no other reason than the permission."""
+    try:
+        call()
+    except ForbiddenError:
+        return False
+    except ConflictingError as error:
+        assert "must be completed" in error.detail  # noqa: PT017 - which publishing comes to
+    return True
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("permission", Permission)
+@pytest.mark.parametrize("relation", ["owner", "member", "scoped", "stranger"])
+def test_each_permission_allows_what_it_is_for(
+    index: Index,
+    principal: MakePrincipal,
+    session: PublishingSession,
+    file: FileStatus,
+    *,
+    verb: str,
+    permission: Permission,
+    relation: str,
+) -> None:
+    projects.add_member(index, "foo", "member")
+    user, scope = ("alice" if relation == "owner" else relation), ({"foo"} if relation == "scoped" else set())
+    who = principal(user, permissions={permission}, projects=scope)
+    needed, call = VERBS[verb]
+    reached = relation != "stranger" or permission is ADMIN
+    assert is_allowed(lambda: call(index, who, session, file)) == (reached and permission in {ADMIN, *needed})
+
+
+def test_membership_counts_from_the_next_request_on(index: Index, bob: Principal, session: PublishingSession) -> None:
+    with pytest.raises(ForbiddenError):
+        sessions.status(index, bob, session.id)
+    projects.add_member(index, "foo", "bob")
+    other = sessions.create(index, bob, name="foo", version="2.0").session
+    projects.remove_member(index, "foo", "bob")
+    # "even if that principal created the session"
+    for mine in (session, other):
+        with pytest.raises(ForbiddenError):
+            sessions.status(index, bob, mine.id)
+    # "This denial is evaluated per request and is not "sticky""
+    projects.add_member(index, "foo", "bob")
+    assert sessions.cancel(index, bob, other.id).session.state.terminal
+
+
+def test_project_can_be_taken_from_somebody(
+    index: Index, alice: Principal, bob: Principal, session: PublishingSession
+) -> None:
+    projects.transfer(index, "foo", "bob")
+    with pytest.raises(ForbiddenError):
+        sessions.publish(index, alice, session.id)
+    with pytest.raises(ForbiddenError):
+        sessions.create(index, alice, name="foo", version="1.0")
+    assert sessions.publish(index, bob, session.id).session.state.terminal
+
+
+def test_right_to_publish_is_asked_again_when_it_is_carried_out(
+    index: Index, bob: Principal, session: PublishingSession, alice: Principal
+) -> None:
+    index = replace(index, limits=Limits(immediate_files=0))
+    projects.add_member(index, "foo", "bob")
+    uploading.stage(index, alice, session, build())
+    sessions.publish(index, bob, session.id)
+    projects.remove_member(index, "foo", "bob")
+    work(index)
+    failed = sessions.status(index, alice, session.id).session
+    assert (failed.state, failed.notices) == (
+        SessionState.ERROR,
+        ("This token may not be used for the project foo.",),
+    )
 
 
 def test_revoked_token_counts_at_once(index: Index, alice: Principal) -> None:

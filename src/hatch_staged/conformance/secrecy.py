@@ -12,7 +12,7 @@ import string
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
 #: What a random UUID has, nearly.  The PEP names no number.
 LEAST_BITS = 120
@@ -37,12 +37,12 @@ def bits(secrets: Sequence[str]) -> float:
     return len(varying) * math.log2(size)
 
 
-def derived(secret: str, known: Collection[str]) -> str | None:
-    """Return which of the `known` strings a secret contains, or a plain digest of it; None if neither."""
+def derived(secret: str, project: str, version: str) -> str | None:
+    """Return what of a release a secret contains, as it is or as a plain digest; None if nothing."""
     lowered = secret.lower()
-    for text in known:
-        if text.lower() in lowered:
-            return text
+    if project.lower() in lowered:
+        return "name"
+    for text in (project, *(f"{project}{separator}{version}" for separator in ("", "-", "=", "==", "/", ":", " "))):
         for name in _DIGESTS:
             # The beginning of it, as it might be shortened.
             if hashlib.new(name, text.encode(), usedforsecurity=False).hexdigest()[:16] in lowered:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hatch_staged.index.database import project_rows, session_rows, token_rows
+from hatch_staged.index.database import member_rows, project_rows, session_rows, token_rows
 from hatch_staged.index.records import Permission
 from hatch_staged.index.refusals import ForbiddenError, UnauthenticatedError, UnknownError
 from hatch_staged.index.tokens import digest_of
@@ -31,12 +31,6 @@ class Principal:
     def has(self, permission: Permission) -> bool:
         """Whether the token allows `permission` somewhere."""
         return permission in self.permissions or Permission.ADMIN in self.permissions
-
-    def may_use(self, project: str, owner: str) -> bool:
-        """Whether the token reaches `project` (normalized), which belongs to `owner`."""
-        if self.projects:
-            return project in self.projects
-        return self.user == owner or Permission.ADMIN in self.permissions
 
 
 def authenticate(index: Index, secret: str | None) -> Principal:
@@ -63,9 +57,9 @@ def reserve(tx: Transaction, principal: Principal, project: str) -> Project:
 
     Raises `ForbiddenError` if it belongs to somebody else, or the token does not allow staging it.
     """
-    _allow(principal, project, principal.user, Permission.STAGE)
+    _allow(tx, principal, project, principal.user, Permission.STAGE)
     found = project_rows.reserve(tx, project, principal.user)
-    _allow(principal, project, found.owner, Permission.STAGE)
+    _allow(tx, principal, project, found.owner, Permission.STAGE)
     return found
 
 
@@ -85,16 +79,24 @@ def require(tx: Transaction, principal: Principal, session: PublishingSession, *
     """Raise `ForbiddenError` unless the principal has one of `permissions` for the project of `session`, now."""
     project = project_rows.find(tx, session.project)
     # A canceled first session leaves no project; the session's creator may still look at how it ended.
-    _allow(principal, session.project, project.owner if project else session.created_by, *permissions)
+    _allow(tx, principal, session.project, project.owner if project else session.created_by, *permissions)
 
 
 def _principal(token: Token) -> Principal:
     return Principal(token_id=token.id, user=token.user, permissions=token.permissions, projects=token.projects)
 
 
-def _allow(principal: Principal, project: str, owner: str, *permissions: Permission) -> None:
-    if not principal.may_use(project, owner):
+def _allow(tx: Transaction, principal: Principal, project: str, owner: str, *permissions: Permission) -> None:
+    if not _reaches(tx, principal, project, owner):
         raise ForbiddenError(f"This token may not be used for the project {project}.")
     if not any(principal.has(permission) for permission in permissions):
         wanted = " or ".join(permission.value for permission in permissions)
         raise ForbiddenError(f"This token does not have the permission to {wanted}.")
+
+
+def _reaches(tx: Transaction, principal: Principal, project: str, owner: str) -> bool:
+    """Whether the token is good for `project` (normalized), which belongs to `owner`."""
+    if principal.projects:
+        return project in principal.projects
+    everywhere = Permission.ADMIN in principal.permissions
+    return everywhere or principal.user == owner or member_rows.has(tx, project, principal.user)

@@ -142,7 +142,7 @@ class Token:
     id: str
     user: str
     permissions: frozenset[Permission]
-    #: normalized names; empty means: every project that is the user's own
+    #: normalized names; empty means: every project that the user owns or is a member of
     projects: frozenset[str]
     created_at: datetime
     revoked_at: datetime | None = None

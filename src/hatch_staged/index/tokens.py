@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from packaging.utils import InvalidName, canonicalize_name
-
 from hatch_staged.errors import ConfigurationError
 from hatch_staged.index.database import token_rows
+from hatch_staged.index.projects import normalized
 from hatch_staged.index.records import Permission, Token
 
 if TYPE_CHECKING:
@@ -32,9 +31,9 @@ def create(
 ) -> str:
     """Return the secret of a new token of `user`; it is stored nowhere, so that this is the only time.
 
-    Without `projects` it is good for the projects that are the user's own and for new names.  With them, it is good
-    for exactly these, whoever owns them: this is how the operator lets somebody in.  Raises `ConfigurationError` if
-    something is missing or a project name is not valid.
+    Without `projects` it is good for the projects that the user owns or is a member of, and for new names.  With them,
+    it is good for exactly these, whoever owns them.  Raises `ConfigurationError` if something is missing or a project
+    name is not valid.
     """
     if not user.strip():
         raise ConfigurationError("a token needs the name of its user")
@@ -47,7 +46,7 @@ def create(
         id=digest[:_ID_LENGTH],
         user=user,
         permissions=frozenset(permissions),
-        projects=frozenset(_normalized(project) for project in projects),
+        projects=frozenset(normalized(project) for project in projects),
         created_at=index.clock(),
     )
     with index.database.writing() as tx:
@@ -70,10 +69,3 @@ def revoke(index: Index, token_id: str) -> bool:
 def digest_of(secret: str) -> str:
     """Return what the database knows of a secret; with 256 random bits in it, a plain SHA-256 cannot be reversed."""
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _normalized(project: str) -> str:
-    try:
-        return canonicalize_name(project, validate=True)
-    except InvalidName:
-        raise ConfigurationError(f"{project!r} is not a valid project name") from None

@@ -38,10 +38,22 @@ def register(tx: Transaction, name: str, at: datetime) -> None:
     tx.execute(update(_TABLE).where(_TABLE.c.name == name, _TABLE.c.registered_at.is_(None)).values(registered_at=at))
 
 
+def give(tx: Transaction, name: str, owner: str) -> None:
+    """Make `owner` the one to whom `name` belongs."""
+    tx.execute(update(_TABLE).where(_TABLE.c.name == name).values(owner=owner))
+
+
 def release(tx: Transaction, name: str) -> None:
-    """Forget `name` if it is only reserved and no live session needs the reservation any more."""
+    """Forget `name`, and its members, if it is only reserved and no live session needs the reservation any more."""
     live = exists().where(schema.sessions.c.project == name, schema.LIVE)
-    tx.execute(delete(_TABLE).where(_TABLE.c.name == name, _TABLE.c.registered_at.is_(None), ~live))
+    reserved = select(_TABLE.c.name).where(_TABLE.c.name == name, _TABLE.c.registered_at.is_(None), ~live)
+    tx.execute(delete(schema.members).where(schema.members.c.project.in_(reserved)))
+    tx.execute(delete(_TABLE).where(_TABLE.c.name.in_(reserved)))
+
+
+def every(tx: Transaction) -> tuple[Project, ...]:
+    """Return all projects, be they reserved or registered, by name."""
+    return tuple(Project(**row._asdict()) for row in tx.execute(select(_TABLE).order_by(_TABLE.c.name)))
 
 
 def registered(tx: Transaction) -> tuple[str, ...]:
