@@ -1,19 +1,26 @@
-"""``python -m tests.conformance.faulty_index CONFIGURATION DATA_DIR [MUTANT]`` runs our index, with a fault in it or sound.
+"""Runs our index, with a fault in it or sound: ``python -m tests.conformance.faulty_index CONFIGURATION``.
 
-It listens on a free port and prints one line of JSON: what a `tests.conformance.trials.Address` holds.  SIGTERM ends it.
+It serves one index after the other, so that Python and our libraries are loaded once.  Each line that it reads is an
+`Order` as JSON; it prints an `Address` as soon as the index listens on a free port.  The next line, whatever it says,
+stops the index, which is acknowledged with a line; with the end of its input it ends.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import signal
 import sys
 import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from tests.conformance.configurations import CONFIGURATIONS
 from tests.conformance.faults.means import Faults
+from tests.conformance.membership import OTHER
 from tests.conformance.mutants import MUTANTS
 
 from hatch_staged.index import server, tokens, worker
@@ -21,7 +28,7 @@ from hatch_staged.index.app import create_app
 from hatch_staged.index.core import open_index
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from starlette.types import ASGIApp
     from tests.conformance.configurations import Configuration
@@ -29,30 +36,56 @@ if TYPE_CHECKING:
     from hatch_staged.index.core import Index
 
 
-def main(configuration_name: str, data_dir: str, mutant: str = "") -> None:
-    """Serve until told to stop."""
-    folder = Path(data_dir)
+@dataclass(frozen=True)
+class Order:
+    """An index to serve."""
+
+    data_dir: str
+    #: the name of the mutant; empty for the sound index
+    mutant: str = ""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where an index is, and how it takes the suite for two people."""
+
+    #: the Upload 2.0 root endpoint
+    root: str
+    token: str
+    other_token: str
+
+
+def main(configuration_name: str) -> None:
+    """Serve what is ordered."""
     [configuration] = [each for each in CONFIGURATIONS if each.name == configuration_name]
+    while line := sys.stdin.readline():
+        _serve(configuration, Order(**json.loads(line)))
+        _say("stopped")
+
+
+def _serve(configuration: Configuration, order: Order) -> None:
+    folder = Path(order.data_dir)
     with open_index(folder) as index:
-        owner, other = tokens.create(index, user="alice"), tokens.create(index, user="bob")
-    faults = Faults(owner)
-    for each in MUTANTS:
-        if each.name == mutant:
-            each.apply(faults)
-            break
-    else:
-        assert not mutant, f"there is no mutant {mutant!r}"
-    _replace_parts_of_the_server(configuration, faults)
+        owner, other = tokens.create(index, user="alice"), tokens.create(index, user=OTHER)
 
     def announce(line: str) -> None:
         root = re.search(r"http://\S+/", line)
         assert root is not None
-        print(json.dumps({"root": root[0], "token": owner, "other_token": other}), flush=True)  # noqa: T201 - the caller reads it
+        _say(json.dumps(asdict(Address(root[0], owner, other))))
 
-    server.serve(data_dir=folder, host="127.0.0.1", port=0, grace=1, announce=announce)
+    with Faults(owner) as faults:
+        for mutant in MUTANTS:
+            if mutant.name == order.mutant:
+                mutant.apply(faults)
+        with _parts_of_the_server_replaced(configuration, faults):
+            stopping = Thread(target=_stop_when_told)
+            stopping.start()
+            server.serve(data_dir=folder, host="127.0.0.1", port=0, grace=1, announce=announce)
+            stopping.join()
 
 
-def _replace_parts_of_the_server(configuration: Configuration, faults: Faults) -> None:
+@contextmanager
+def _parts_of_the_server_replaced(configuration: Configuration, faults: Faults) -> Iterator[None]:
     def work(index: Index, stopping: Callable[[], bool] = worker.never) -> None:
         time.sleep(configuration.hold)
         worker.work(index, stopping)
@@ -63,8 +96,19 @@ def _replace_parts_of_the_server(configuration: Configuration, faults: Faults) -
     def open_with_limits(folder: Path) -> Index:
         return open_index(folder, limits=configuration.limits, new_token=faults.new_token)
 
-    Faults.replace(server, "create_app", lambda _sound: make_app)
-    Faults.replace(server, "open_index", lambda _sound: open_with_limits)
+    with Faults("") as parts:
+        parts.replace(server, "create_app", lambda _sound: make_app)
+        parts.replace(server, "open_index", lambda _sound: open_with_limits)
+        yield
+
+
+def _stop_when_told() -> None:
+    sys.stdin.readline()
+    signal.raise_signal(signal.SIGTERM)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - that is how it answers
 
 
 if __name__ == "__main__":

@@ -7,81 +7,103 @@ import shlex
 import subprocess
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tests.conformance.faulty_index import Address, Order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tests.conformance.configurations import Configuration
+    from typing_extensions import Self
 
 ROOT = Path(__file__).parent.parent.parent
-#: One that takes longer hangs (seconds).
+#: A run that takes longer hangs (seconds).
 PATIENCE = 300
 
 
 @dataclass(frozen=True)
-class Address:
-    """Where an index is, and how it takes the suite for two people."""
+class Verdict:
+    """What the suite says of a requirement."""
 
-    #: the Upload 2.0 root endpoint
-    root: str
-    token: str
-    other_token: str
+    #: passed, failed or skipped
+    result: str
+    level: str
+    seen: str
 
 
 @dataclass(frozen=True)
 class Trial:
     """What the suite said of an index."""
 
+    #: how it ended
     code: int
-    out: str
     err: str
-    #: identifier -> passed, failed or skipped
-    results: dict[str, str]
-    #: identifier -> what was seen
-    seen: dict[str, str]
+    verdicts: dict[str, Verdict]
+
+    def with_result(self, result: str) -> dict[str, str]:
+        """Return the requirements with this result, with what was seen."""
+        return {identifier: each.seen for identifier, each in self.verdicts.items() if each.result == result}
 
 
-@contextmanager
-def running(configuration: Configuration, folder: Path, mutant: str = "") -> Iterator[Address]:
-    """Run our index with its data in `folder`, sound or with the fault of a mutant."""
-    command = [sys.executable, "-m", "tests.conformance.faulty_index", configuration.name, str(folder), mutant]
-    log = folder.with_suffix(".log")
-    with (
-        log.open("w") as errors,
-        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
-    ):
-        assert process.stdout is not None
+class Workshop:
+    """A process that serves one index after the other, in one configuration; `folder` is its own."""
+
+    def __init__(self, configuration: Configuration, folder: Path) -> None:
+        self.configuration = configuration
+        self._folder = folder
+        self._log = folder / "index.log"
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "tests.conformance.faulty_index", self.configuration.name]
+        self._errors = self._log.open("w")
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True
+        )
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._process.communicate(timeout=PATIENCE)
+        self._errors.close()
+
+    def try_index(self, *, mutant: str = "", only: Sequence[str] = ()) -> Trial:
+        """Run the suite against a new index, sound or faulty, for all requirements or `only` some."""
+        self._count += 1
+        data_dir = self._folder / str(self._count)
+        with self._serving(Order(str(data_dir), mutant)) as address:
+            return self._run_suite(address, data_dir, only)
+
+    @contextmanager
+    def _serving(self, order: Order) -> Iterator[Address]:
+        address = Address(**json.loads(self._ask(json.dumps(asdict(order)))))
         try:
-            line = process.stdout.readline()
-            assert line, log.read_text()
-            yield Address(**json.loads(line))
+            yield address
         finally:
-            process.terminate()
-            process.wait(PATIENCE)
+            assert self._ask("stop") == "stopped"
 
+    def _ask(self, line: str) -> str:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline().strip()
+        assert answer, self._log.read_text()
+        return answer
 
-def run_suite(
-    address: Address, configuration: Configuration, folder: Path, *, only: Sequence[str] = (), data_dir: Path
-) -> Trial:
-    """Run the suite against the index at `address`; its JSON goes to `folder`."""
-    out = folder / "suite.json"
-    base = address.root.removesuffix("upload/")
-    change = [sys.executable, "-m", "tests.conformance.membership"]
-    command = [sys.executable, "-m", "hatch_staged.conformance", address.root, "--json", str(out)]
-    command += ["--token", address.token, "--other-token", address.other_token]
-    command += ["--simple", f"{base}simple/", "--legacy", f"{base}legacy/"]
-    command += ["--grant", shlex.join([*change, "add", str(data_dir), "{project}", "bob"])]
-    command += ["--revoke", shlex.join([*change, "remove", str(data_dir), "{project}", "bob"])]
-    command += [*configuration.options, *(f"--only={identifier}" for identifier in only)]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    listed = json.loads(out.read_text())["requirements"] if out.exists() else []
-    return Trial(
-        ended.returncode,
-        ended.stdout,
-        ended.stderr,
-        {each["id"]: each["result"] for each in listed},
-        {each["id"]: each["seen"] for each in listed},
-    )
+    def _run_suite(self, address: Address, data_dir: Path, only: Sequence[str]) -> Trial:
+        out = data_dir / "suite.json"
+        base = address.root.removesuffix("upload/")
+        member = [sys.executable, "-m", "tests.conformance.membership"]
+        command = [sys.executable, "-m", "hatch_staged.conformance", address.root, "--json", str(out), "--quiet"]
+        command += ["--token", address.token, "--other-token", address.other_token]
+        command += ["--simple", f"{base}simple/", "--legacy", f"{base}legacy/"]
+        command += ["--grant", shlex.join([*member, "add", str(data_dir), "{project}"])]
+        command += ["--revoke", shlex.join([*member, "remove", str(data_dir), "{project}"])]
+        command += [*self.configuration.options, *(f"--only={identifier}" for identifier in only)]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        listed = json.loads(out.read_text())["requirements"] if out.exists() else []
+        verdicts = {each["id"]: Verdict(each["result"], each["level"], each["seen"]) for each in listed}
+        return Trial(ended.returncode, ended.stderr, verdicts)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 
-from tests.conformance.faults.means import (
-    CREATE,
-    CREATE_FILE,
-    SESSION_BODIES,
-    STATUS,
-    UPLOAD_API,
-    Exchange,
+from tests.conformance.faults.changes import (
+    answer,
     filled_in,
     header,
     key,
+    refusal,
+    request,
     status,
+    success,
     with_key,
     without,
 )
+from tests.conformance.faults.means import CREATE, CREATE_FILE, SESSION_BODIES, STATUS, UPLOAD_API, Exchange
 from tests.conformance.faults.mutant import mutant
 
 from hatch_staged.protocol.messages import CONTENT_TYPE
@@ -69,76 +68,72 @@ ANSWERS = (
     # Versioning, content types
     mutant(
         "answers are application/json",
-        lambda i: i.successes(*SESSION_BODIES, change=header("content-type", "application/json")),
+        success(SESSION_BODIES, header("content-type", "application/json")),
         "CONTENT-13",
         "CONTENT-01",
     ),
     mutant(
         "answers have no content type",
-        lambda i: i.successes(*SESSION_BODIES, change=header("content-type", None)),
+        success(SESSION_BODIES, header("content-type", None)),
         "CONTENT-13",
     ),
     mutant(
         "the minor version is in the content type",
-        lambda i: i.successes(*SESSION_BODIES, change=header("content-type", "application/vnd.pypi.upload.v2.0+json")),
+        success(SESSION_BODIES, header("content-type", "application/vnd.pypi.upload.v2.0+json")),
         "CONTENT-04",
     ),
     mutant(
         "answers say that they are of version 3",
-        lambda i: i.successes(*SESSION_BODIES, change=key("meta", "api-version", to="3.0")),
+        success(SESSION_BODIES, key("meta", "api-version", to="3.0")),
         "VERSION-02",
     ),
     mutant(
         "the version is a number",
-        lambda i: i.successes(CREATE, change=key("meta", "api-version", to=2.0)),
+        success(CREATE, key("meta", "api-version", to=2.0)),
         "SESSION-RESPONSE-02",
     ),
-    mutant(
-        "any content type is taken", lambda i: i.requests(CREATE, CREATE_FILE, change=_any_content_type), "CONTENT-02"
-    ),
-    mutant(
-        "version 3 is spoken", lambda i: i.requests(CREATE, CREATE_FILE, change=_any_version_and_type), "VERSION-04"
-    ),
-    mutant("the legacy API is at the same URL", lambda i: i.answers(CREATE, change=_legacy_form), "CONTENT-06"),
+    mutant("any content type is taken", request((CREATE, CREATE_FILE), _any_content_type), "CONTENT-02"),
+    mutant("version 3 is spoken", request((CREATE, CREATE_FILE), _any_version_and_type), "VERSION-04"),
+    mutant("the legacy API is at the same URL", answer(CREATE, _legacy_form), "CONTENT-06"),
     # Errors
-    mutant("errors are HTML", lambda i: i.errors(*UPLOAD_API, change=_as_html), "ERROR-01", "ERROR-02", "ERROR-03"),
+    mutant("errors are HTML", refusal(UPLOAD_API, _as_html), "ERROR-01", "ERROR-02", "ERROR-03"),
     mutant(
         "errors are of the media type of messages",
-        lambda i: i.errors(*UPLOAD_API, change=header("content-type", CONTENT_TYPE)),
+        refusal(UPLOAD_API, header("content-type", CONTENT_TYPE)),
         "ERROR-03",
     ),
-    mutant("errors have a form of their own", lambda i: i.errors(*UPLOAD_API, change=_unlike_errors), "ERROR-06"),
-    mutant("errors are in a list", lambda i: i.errors(*UPLOAD_API, change=_bare_list), "ERROR-02"),
-    mutant("errors name another status", lambda i: i.errors(*UPLOAD_API, change=_other_status), "ERROR-02"),
-    mutant("errors have no status", lambda i: i.errors(*UPLOAD_API, change=without("status")), "ERROR-06"),
-    mutant("errors have no meta", lambda i: i.errors(*UPLOAD_API, change=without("meta")), "ERROR-07"),
+    mutant("errors have a form of their own", refusal(UPLOAD_API, _unlike_errors), "ERROR-06"),
+    mutant("errors are in a list", refusal(UPLOAD_API, _bare_list), "ERROR-02"),
+    mutant("errors name another status", refusal(UPLOAD_API, _other_status), "ERROR-02"),
+    mutant("errors have no status", refusal(UPLOAD_API, without("status")), "ERROR-06"),
+    mutant("errors have no meta", refusal(UPLOAD_API, without("meta")), "ERROR-07"),
     mutant(
         "the meta of errors has no version",
-        lambda i: i.errors(*UPLOAD_API, change=without("meta", "api-version")),
+        refusal(UPLOAD_API, without("meta", "api-version")),
         "ERROR-08",
     ),
-    mutant("the errors of an error are words", lambda i: i.errors(*UPLOAD_API, change=_flat_errors), "ERROR-09"),
+    mutant("the errors of an error are words", refusal(UPLOAD_API, _flat_errors), "ERROR-09"),
     # What is asked
     mutant(
         "meta may be left out",
-        lambda i: i.requests(CREATE, change=filled_in("meta", {"api-version": "2.0"})),
+        request(CREATE, filled_in("meta", {"api-version": "2.0"})),
         "SESSION-CREATE-02",
     ),
-    mutant("any version may be asked for", lambda i: i.requests(CREATE, change=_any_version), "SESSION-CREATE-03"),
+    mutant("any version may be asked for", request(CREATE, _any_version), "SESSION-CREATE-03"),
     mutant(
         "a session need not have a name",
-        lambda i: i.requests(CREATE, change=filled_in("name", "somebody")),
+        request(CREATE, filled_in("name", "somebody")),
         "SESSION-CREATE-05",
     ),
     mutant(
         "a session need not have a version",
-        lambda i: i.requests(CREATE, change=filled_in("version", "0")),
+        request(CREATE, filled_in("version", "0")),
         "SESSION-CREATE-08",
     ),
     mutant(
         "meta has a key of the index's own",
-        lambda i: i.successes(CREATE, STATUS, change=with_key("pypi", {"a": 1})),
+        success((CREATE, STATUS), with_key("pypi", {"a": 1})),
         "SESSION-META-02",
     ),
-    mutant("a wrong request is a fault of the index", lambda i: i.errors(CREATE, change=status(500)), "ERROR-05"),
+    mutant("a wrong request is a fault of the index", refusal(CREATE, status(500)), "ERROR-05"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.conformance.faults.changes import answer, header, instead_of, refusal, replaced, request
 from tests.conformance.faults.means import (
     CANCEL,
     COMPLETE,
@@ -22,8 +23,6 @@ from tests.conformance.faults.means import (
     Endpoint,
     Exchange,
     Faults,
-    header,
-    status,
 )
 from tests.conformance.faults.mutant import Mutant, mutant
 
@@ -33,10 +32,12 @@ from hatch_staged.index.refusals import ForbiddenError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.conformance.faults.means import Apply
+
     from hatch_staged.index.authorization import Principal
 
 
-def _open_to_strangers(*endpoints: Endpoint) -> Callable[[Faults], None]:
+def _open_to_strangers(*endpoints: Endpoint) -> Apply:
     """Ask nobody for permission on these endpoints."""
 
     def make(sound: Callable[..., None]) -> Callable[..., None]:
@@ -46,7 +47,7 @@ def _open_to_strangers(*endpoints: Endpoint) -> Callable[[Faults], None]:
 
         return allow
 
-    return lambda _index: Faults.replace(authorization, "_allow", make)
+    return replaced(authorization, "_allow", make)
 
 
 def _only_whoever_created(index: Faults) -> None:
@@ -109,14 +110,14 @@ def _once_denied(index: Faults) -> None:
     index.replace(authorization, "require", make)
 
 
-def _without_credentials(*endpoints: Endpoint) -> Callable[[Faults], None]:
+def _without_credentials(endpoint: Endpoint) -> Apply:
     """Take a request without credentials as the owner's."""
 
     def apply(index: Faults) -> None:
         def change(exchange: Exchange) -> None:
             exchange.asked_headers.setdefault("authorization", f"Bearer {index.owner_token}")
 
-        index.requests(*endpoints, change=change)
+        index.requests(endpoint, change)
 
     return apply
 
@@ -124,10 +125,6 @@ def _without_credentials(*endpoints: Endpoint) -> Callable[[Faults], None]:
 def _guarded_stage(exchange: Exchange) -> None:
     if "authorization" not in exchange.asked_headers:
         exchange.status = 401
-
-
-def _instead_of(refusal: int, answered: int) -> Callable[[Exchange], None]:
-    return lambda exchange: status(answered)(exchange) if exchange.status == refusal else None
 
 
 def _own_scheme(exchange: Exchange) -> None:
@@ -142,29 +139,25 @@ def _open(name: str, endpoint: Endpoint, *breaks: str) -> Mutant:
 
 
 AUTHORIZATION = (
-    mutant(
-        "a missing token is answered with 403", lambda i: i.errors(*UPLOAD_API, change=_instead_of(401, 403)), "AUTH-04"
-    ),
+    mutant("a missing token is answered with 403", refusal(UPLOAD_API, instead_of(401, 403)), "AUTH-04"),
     mutant(
         "a missing token is answered without a challenge",
-        lambda i: i.errors(*UPLOAD_API, change=header("www-authenticate", None)),
+        refusal(UPLOAD_API, header("www-authenticate", None)),
         "AUTH-02",
     ),
     mutant(
         "a challenge is no challenge",
-        lambda i: i.errors(
-            *UPLOAD_API, change=lambda e: header("www-authenticate", "please: log in")(e) if e.status == 401 else None
-        ),
+        refusal(UPLOAD_API, header("www-authenticate", "please: log in")),
         "AUTH-01",
     ),
     mutant(
         "a stranger gets 404",
-        lambda i: i.errors(*UPLOAD_API, change=_instead_of(403, 404)),
+        refusal(UPLOAD_API, instead_of(403, 404)),
         "AUTH-05",
         "AUTH-09",
         "SESSION-CREATE-19",
     ),
-    mutant("a stranger gets 409", lambda i: i.errors(*UPLOAD_API, change=_instead_of(403, 409)), "SESSION-MULTIPLE-05"),
+    mutant("a stranger gets 409", refusal(UPLOAD_API, instead_of(403, 409)), "SESSION-MULTIPLE-05"),
     mutant(
         "nobody is asked for permission", _open_to_strangers(*UPLOAD_API), "AUTH-05", "AUTH-07", "AUTH-08", "AUTH-15"
     ),
@@ -182,7 +175,7 @@ AUTHORIZATION = (
     mutant("a session is shown to anybody", _without_credentials(STATUS), "AUTH-01"),
     mutant(
         "credentials are in a header of the index's own",
-        lambda i: i.requests(*UPLOAD_API, change=_own_scheme),
+        request(UPLOAD_API, _own_scheme),
         "AUTH-01",
     ),
     mutant(
@@ -198,13 +191,13 @@ AUTHORIZATION = (
     mutant("who was denied once stays denied", _once_denied, "AUTH-13"),
     mutant(
         "a stage is shown to those with a token only",
-        lambda i: i.answers(STAGE, STAGE_PAGE, STAGED_FILE, change=_guarded_stage),
+        answer((STAGE, STAGE_PAGE, STAGED_FILE), _guarded_stage),
         "AUTH-17",
         "AUTH-18",
     ),
     mutant(
         "staged files are given to those with a token only",
-        lambda i: i.answers(STAGED_FILE, change=_guarded_stage),
+        answer(STAGED_FILE, _guarded_stage),
         "AUTH-18",
     ),
 )

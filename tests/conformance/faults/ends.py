@@ -6,19 +6,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tests.conformance.configurations import DEFERRED, SHORT_LIVED
-from tests.conformance.faults.means import (
-    CREATE,
-    EXTEND,
-    STAGE_PAGE,
-    STAGED_FILE,
-    STATUS,
-    Exchange,
-    Faults,
-    key,
-    status,
-    without,
-)
+from tests.conformance.faults.changes import answer, both, key, replaced, status, success, without, worded
+from tests.conformance.faults.means import CREATE, EXTEND, STAGE_PAGE, STAGED_FILE, STATUS, Exchange, Faults
 from tests.conformance.faults.mutant import mutant
+from tests.conformance.faults.times import later
 
 from hatch_staged.index import cancellation, catalogue, expiry
 from hatch_staged.index.database import file_rows, session_rows
@@ -27,10 +18,6 @@ from hatch_staged.protocol.states import FileState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-def _replace(owner: object, name: str, make: Callable[[Any], Any]) -> Callable[[Faults], None]:
-    return lambda _index: Faults.replace(owner, name, make)
 
 
 def _stay_readable(_sound: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,7 +33,7 @@ def _stay_readable(_sound: Callable[..., Any]) -> Callable[..., Any]:
     return staged
 
 
-def _keep_files(_sound: Callable[..., Any]) -> Callable[..., Any]:
+def _nothing(_sound: object) -> Callable[..., None]:
     return lambda *_arguments: None
 
 
@@ -81,16 +68,10 @@ def _too_long(exchange: Exchange) -> None:
         exchange.status = 400
 
 
-def _as_asked(index: Faults) -> None:
-    """Say that the session was extended as asked, and leave it as it was."""
-
-    def change(exchange: Exchange) -> None:
-        told = datetime.fromisoformat(exchange.answer["expires-at"].replace("Z", "+00:00"))
-        seconds = min(exchange.message["extend-for"], 10**9)
-        later = (told + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        exchange.answer = {**exchange.answer, "expires-at": later}
-
-    index.successes(EXTEND, change=change)
+def _as_asked(exchange: Exchange) -> None:
+    """Say that the session was extended as asked."""
+    seconds = min(exchange.message["extend-for"], 10**9)
+    exchange.answer = {**exchange.answer, "expires-at": later(exchange.answer["expires-at"], seconds)}
 
 
 def _never(_sound: Callable[..., Any]) -> Callable[..., None]:
@@ -132,71 +113,69 @@ ENDS = (
     # Publishing Session Cancellation
     mutant(
         "a canceled session stays open",
-        lambda i: i.successes(STATUS, change=key("status", to=lambda told: told.replace("canceled", "open"))),
+        success(STATUS, key("status", to=worded("canceled", "open"))),
         "SESSION-CANCEL-02",
         "SESSION-STATE-14",
         "SESSION-TRANSITION-07",
     ),
     mutant(
         "a canceled session is forgotten",
-        lambda i: i.successes(STATUS, change=_gone("canceled")),
+        success(STATUS, _gone("canceled")),
         "SESSION-CANCEL-06",
         "SESSION-RETENTION-01",
     ),
     mutant(
         "a published session is forgotten",
-        lambda i: i.successes(STATUS, change=_gone("published")),
+        success(STATUS, _gone("published")),
         "SESSION-RETENTION-01",
     ),
-    mutant(
-        "files of a canceled session stay completed", _replace(file_rows, "discard", _keep_files), "SESSION-CANCEL-15"
-    ),
+    mutant("files of a canceled session stay completed", replaced(file_rows, "discard", _nothing), "SESSION-CANCEL-15"),
     mutant(
         "what was staged stays readable",
-        lambda i: (
-            i.replace(catalogue, "staged", _stay_readable),
-            i.replace(file_rows, "discard", _keep_files),
-            i.replace(cancellation, "discard", lambda sound: lambda *a, **n: (sound(*a, **n)[0], ())),
-        )[0],
+        both(
+            replaced(catalogue, "staged", _stay_readable),
+            replaced(file_rows, "discard", _nothing),
+            replaced(cancellation, "discard", lambda sound: lambda *a, **n: (sound(*a, **n)[0], ())),
+        ),
         "SESSION-CANCEL-03",
         "SESSION-CANCEL-04",
     ),
     mutant(
         "a session with a pending file cannot be canceled",
-        _replace(cancellation, "discard", _refused_with_pending_files),
+        replaced(cancellation, "discard", _refused_with_pending_files),
         "SESSION-CANCEL-11",
     ),
     mutant(
         "a session with a file in processing cannot be canceled",
-        _replace(cancellation, "discard", _refused_while_files_process),
+        replaced(cancellation, "discard", _refused_while_files_process),
         "SESSION-CANCEL-12",
         where=DEFERRED,
     ),
     mutant("a release has one session for good", _blocked_for_good, "SESSION-MULTIPLE-08", "SESSION-STATE-17"),
     # Publishing Session Extension
-    mutant("too long an extension is refused", lambda i: i.answers(EXTEND, change=_too_long), "SESSION-EXTEND-07"),
-    mutant("an extension is only said", _as_asked, "SESSION-EXTEND-08"),
+    mutant("too long an extension is refused", answer(EXTEND, _too_long), "SESSION-EXTEND-07"),
+    mutant("an extension is only said", success(EXTEND, _as_asked), "SESSION-EXTEND-08"),
     mutant(
         "an extension is answered with nothing",
-        lambda i: i.successes(EXTEND, change=without("links")),
+        success(EXTEND, without("links")),
         "SESSION-EXTEND-06",
     ),
-    mutant("an extension is answered with 404", lambda i: i.answers(EXTEND, change=status(404)), "SESSION-LINKS-04"),
+    mutant("an extension is answered with 404", answer(EXTEND, status(404)), "SESSION-LINKS-04"),
     # Expiry, Session Status Retention
-    mutant("sessions never expire", _replace(expiry, "expire_due", _never), "SESSION-RESPONSE-12", where=SHORT_LIVED),
+    mutant("sessions never expire", replaced(expiry, "expire_due", _never), "SESSION-RESPONSE-12", where=SHORT_LIVED),
     mutant(
         "sessions expire too early",
-        _replace(session_rows, "due", _after_a_second),
+        replaced(session_rows, "due", _after_a_second),
         "SESSION-RESPONSE-13",
         where=SHORT_LIVED,
     ),
     # Staged Previews
-    mutant("a stage shows nothing", _replace(catalogue, "staged", _empty_page), "STAGE-04", "SESSION-LINKS-08"),
+    mutant("a stage shows nothing", replaced(catalogue, "staged", _empty_page), "STAGE-04", "SESSION-LINKS-08"),
     mutant(
         "a stage serves other bytes",
-        lambda i: i.answers(STAGED_FILE, change=_other_bytes),
+        answer(STAGED_FILE, _other_bytes),
         "STAGE-04",
         "SESSION-LINKS-08",
     ),
-    mutant("a stage has no pages", lambda i: i.answers(STAGE_PAGE, change=status(404)), "STAGE-02", "SESSION-TOKEN-05"),
+    mutant("a stage has no pages", answer(STAGE_PAGE, status(404)), "STAGE-02", "SESSION-TOKEN-05"),
 )

@@ -6,6 +6,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tests.conformance.configurations import DEFERRED
+from tests.conformance.faults.changes import (
+    answer,
+    file_transition,
+    filled_in,
+    header,
+    instead_of,
+    key,
+    refusal,
+    replaced,
+    request,
+    status,
+    success,
+    worded,
+)
 from tests.conformance.faults.means import (
     COMPLETE,
     CREATE_FILE,
@@ -15,53 +29,19 @@ from tests.conformance.faults.means import (
     SEND,
     SESSION_BODIES,
     Exchange,
-    Faults,
-    filled_in,
-    header,
-    key,
-    status,
 )
 from tests.conformance.faults.mutant import mutant
 
 from hatch_staged.index import completion, uploads, validation
-from hatch_staged.index.database import file_rows, published_rows
-from hatch_staged.protocol import states
-from hatch_staged.protocol.states import FileEvent, FileState, SessionEvent, SessionState
+from hatch_staged.index.database import file_rows, published_rows, schema
+from hatch_staged.protocol.states import FileEvent, FileState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def _replace(owner: object, name: str, make: Callable[[Any], Any]) -> Callable[[Faults], None]:
-    return lambda _index: Faults.replace(owner, name, make)
-
-
 def _nothing(_sound: object) -> Callable[..., None]:
     return lambda *_arguments: None
-
-
-def file_transition(state: FileState, event: FileEvent, to: FileState) -> Callable[[Faults], None]:
-    """Let `event` lead from `state` to `to`, whatever the table says."""
-
-    def apply(_index: Faults) -> None:
-        table = dict(states.FILE_TRANSITIONS)
-        table[state, event] = to
-        states.FILE_TRANSITIONS = table
-
-    return apply
-
-
-def session_transition(state: SessionState, event: SessionEvent, to: SessionState | None) -> Callable[[Faults], None]:
-    """Let `event` lead from `state` to `to`, or refuse it, whatever the table says."""
-
-    def apply(_index: Faults) -> None:
-        table = dict(states.SESSION_TRANSITIONS)
-        table.pop((state, event), None)
-        if to is not None:
-            table[state, event] = to
-        states.SESSION_TRANSITIONS = table
-
-    return apply
 
 
 def _any_filename(exchange: Exchange) -> None:
@@ -106,16 +86,6 @@ def _pending_after_failure(sound: Callable[..., Any]) -> Callable[..., Any]:
     return settle
 
 
-def _accepted_all_the_same(_sound: Callable[..., Any]) -> Callable[..., Any]:
-    from hatch_staged.archives import CoreMetadata
-
-    return lambda *_arguments: completion.Findings(metadata=CoreMetadata(raw=b"", requires_python=None))
-
-
-def _processing_forever(_sound: Callable[..., Any]) -> Callable[..., None]:
-    return lambda *_arguments: None
-
-
 def _gone_when_canceled(exchange: Exchange) -> None:
     if exchange.answer.get("status") == "canceled":
         exchange.status = 404
@@ -125,45 +95,45 @@ FILES = (
     # Create a File Upload Session
     mutant(
         "an upload is begun with 201",
-        lambda i: i.successes(CREATE_FILE, change=status(201)),
+        success(CREATE_FILE, status(201)),
         "FILE-CREATE-26",
         "FILE-TRANSITION-01",
     ),
-    mutant("a wrong file name is a conflict", lambda i: i.errors(CREATE_FILE, change=_any_filename), "FILE-CREATE-08"),
+    mutant("a wrong file name is a conflict", refusal(CREATE_FILE, _any_filename), "FILE-CREATE-08"),
     mutant(
         "a file need not have a name",
-        lambda i: i.requests(CREATE_FILE, change=filled_in("filename", "a-1.0.tar.gz")),
+        request(CREATE_FILE, filled_in("filename", "a-1.0.tar.gz")),
         "FILE-CREATE-06",
     ),
     mutant(
         "a file need not have a size",
-        lambda i: i.requests(CREATE_FILE, change=filled_in("size", 1000)),
+        request(CREATE_FILE, filled_in("size", 1000)),
         "FILE-CREATE-09",
     ),
     mutant(
         "a file need not have hashes",
-        lambda i: i.requests(CREATE_FILE, change=filled_in("hashes", {"sha256": "0" * 64})),
+        request(CREATE_FILE, filled_in("hashes", {"sha256": "0" * 64})),
         "FILE-CREATE-10",
     ),
     mutant(
         "a file need not have a mechanism",
-        lambda i: i.requests(CREATE_FILE, change=filled_in("mechanism", "http-post-bytes")),
+        request(CREATE_FILE, filled_in("mechanism", "http-post-bytes")),
         "FILE-CREATE-17",
     ),
     mutant(
         "an unknown mechanism is a bad request",
-        lambda i: i.errors(CREATE_FILE, change=lambda e: status(400)(e) if e.status == 422 else None),
+        refusal(CREATE_FILE, instead_of(422, 400)),
         "FILE-CREATE-28",
     ),
-    mutant("every mechanism is taken", lambda i: i.requests(CREATE_FILE, change=_any_mechanism), "FILE-CREATE-28"),
+    mutant("every mechanism is taken", request(CREATE_FILE, _any_mechanism), "FILE-CREATE-28"),
     mutant(
         "a published name is taken again",
-        _replace(published_rows, "published_as", lambda _sound: lambda *_: None),
+        replaced(published_rows, "published_as", lambda _sound: lambda *_: None),
         "FILE-CREATE-23",
     ),
     mutant(
         "a refused upload is a bad request",
-        lambda i: i.errors(CREATE_FILE, change=lambda e: status(400)(e) if e.status == 409 else None),
+        refusal(CREATE_FILE, instead_of(409, 400)),
         "FILE-CREATE-23",
         "FILE-REPLACE-02",
         "FILE-CREATE-30",
@@ -171,24 +141,22 @@ FILES = (
     # Replacing a Partially or Fully Uploaded File
     mutant(
         "a pending file is replaced",
-        _replace(uploads, "_replace", _replaced_silently),
+        replaced(uploads, "_replace", _replaced_silently),
         "FILE-STATE-04",
         "FILE-REPLACE-02",
     ),
     # Complete a File Upload Session
-    mutant(
-        "a completion is answered with 200", lambda i: i.successes(COMPLETE, change=status(200)), "FILE-TRANSITION-03"
-    ),
+    mutant("a completion is answered with 200", success(COMPLETE, status(200)), "FILE-TRANSITION-03"),
     mutant(
         "a completion has no Location",
-        lambda i: i.successes(COMPLETE, change=header("location", None)),
+        success(COMPLETE, header("location", None)),
         "FILE-COMPLETE-05",
     ),
-    mutant("hashes are not checked", _replace(validation, "inspect", _any_hashes), "FILE-STATE-07"),
-    mutant("sizes are not checked", _replace(validation, "inspect", _any_size), "FILE-STATE-07"),
+    mutant("hashes are not checked", replaced(validation, "inspect", _any_hashes), "FILE-STATE-07"),
+    mutant("sizes are not checked", replaced(validation, "inspect", _any_size), "FILE-STATE-07"),
     mutant(
         "a file whose completion fails stays pending",
-        _replace(completion, "settle", _pending_after_failure),
+        replaced(completion, "settle", _pending_after_failure),
         "FILE-STATE-12",
         "FILE-TRANSITION-05",
         "FILE-COMPLETE-09",
@@ -196,7 +164,7 @@ FILES = (
     ),
     mutant(
         "a failed completion is answered with 201",
-        lambda i: i.answers(COMPLETE, change=lambda e: status(201)(e) if e.status == 400 else None),
+        answer(COMPLETE, instead_of(400, 201)),
         "FILE-COMPLETE-09",
     ),
     mutant(
@@ -212,96 +180,70 @@ FILES = (
     ),
     mutant(
         "bytes make a file complete",
-        lambda i: i.successes(FILE_STATUS, change=key("status", to=lambda told: told.replace("pending", "completed"))),
+        success(FILE_STATUS, key("status", to=worded("pending", "completed"))),
         "FILE-STATE-03",
         "FILE-TRANSITION-02",
     ),
     # Cancellation and Deletion
-    mutant("a deletion is answered with 200", lambda i: i.successes(DELETE_FILE, change=status(200)), "FILE-DELETE-03"),
+    mutant("a deletion is answered with 200", success(DELETE_FILE, status(200)), "FILE-DELETE-03"),
     mutant(
         "a completed file cannot be deleted",
-        _replace(
-            uploads,
-            "file_after",
-            lambda sound: (
-                lambda state, event: sound(
-                    FileState.CANCELED if (state, event) == (FileState.COMPLETED, FileEvent.CANCEL) else state, event
-                )
-            ),
-        ),
+        file_transition(FileState.COMPLETED, FileEvent.CANCEL, None),
         "FILE-DELETE-04",
         "FILE-STATE-09",
         "FILE-TRANSITION-10",
     ),
     mutant(
         "a file in error cannot be deleted",
-        _replace(
-            uploads,
-            "file_after",
-            lambda sound: (
-                lambda state, event: sound(
-                    FileState.CANCELED if (state, event) == (FileState.ERROR, FileEvent.CANCEL) else state, event
-                )
-            ),
-        ),
+        file_transition(FileState.ERROR, FileEvent.CANCEL, None),
         "FILE-DELETE-04",
         "FILE-TRANSITION-11",
     ),
     mutant(
         "a pending file cannot be deleted",
-        _replace(
-            uploads,
-            "file_after",
-            lambda sound: (
-                lambda state, event: sound(
-                    FileState.CANCELED if (state, event) == (FileState.PENDING, FileEvent.CANCEL) else state, event
-                )
-            ),
-        ),
+        file_transition(FileState.PENDING, FileEvent.CANCEL, None),
         "FILE-DELETE-04",
         "FILE-TRANSITION-06",
     ),
     mutant(
         "a deleted file is gone without a trace",
-        lambda i: i.successes(FILE_STATUS, change=_gone_when_canceled),
+        success(FILE_STATUS, _gone_when_canceled),
         "SESSION-FILES-08",
         "FILE-STATE-13",
         "FILE-STATUS-04",
     ),
     mutant(
         "a deleted file stays listed",
-        _replace(
-            file_rows, "_present", lambda _sound: lambda session_id: (file_rows._TABLE.c.session_id == session_id,)
-        ),
+        replaced(file_rows, "_present", lambda _sound: lambda session_id: (schema.files.c.session_id == session_id,)),
         "SESSION-FILES-06",
         "SESSION-FILES-07",
     ),
     # http-post-bytes
-    mutant("bytes are not taken", lambda i: i.answers(SEND, change=status(501)), "HTTP-POST-BYTES-01"),
+    mutant("bytes are not taken", answer(SEND, status(501)), "HTTP-POST-BYTES-01"),
     mutant(
         "the mechanism has no URL",
-        lambda i: i.successes(*FILE_BODIES, change=lambda e: key("mechanism", to={"identifier": "http-post-bytes"})(e)),
+        success(FILE_BODIES, key("mechanism", to={"identifier": "http-post-bytes"})),
         "HTTP-POST-BYTES-01",
     ),
     mutant(
         "a mechanism of the index's own has a bad name",
-        lambda i: i.successes(*SESSION_BODIES, change=key("mechanisms", to=["http-post-bytes", "x-us-fast"])),
+        success(SESSION_BODIES, key("mechanisms", to=["http-post-bytes", "x-us-fast"])),
         "MECHANISM-VENDOR-04",
     ),
     mutant(
         "a mechanism of the index's own has two parts",
-        lambda i: i.successes(*SESSION_BODIES, change=key("mechanisms", to=["http-post-bytes", "vnd-fast"])),
+        success(SESSION_BODIES, key("mechanisms", to=["http-post-bytes", "vnd-fast"])),
         "MECHANISM-VENDOR-03",
     ),
     mutant(
         "a mechanism has capitals",
-        lambda i: i.successes(*SESSION_BODIES, change=key("mechanisms", to=["http-post-bytes", "vnd-Us-fast"])),
+        success(SESSION_BODIES, key("mechanisms", to=["http-post-bytes", "vnd-Us-fast"])),
         "MECHANISM-VENDOR-05",
     ),
     # Deferred
     mutant(
         "an accepted completion is answered with 201",
-        lambda i: i.successes(COMPLETE, change=status(201)),
+        success(COMPLETE, status(201)),
         "FILE-TRANSITION-04",
         where=DEFERRED,
     ),
@@ -313,20 +255,21 @@ FILES = (
         where=DEFERRED,
     ),
     mutant(
-        "a deferred completion never fails",
-        _replace(completion, "inspect", _accepted_all_the_same),
+        "a file whose deferred completion failed is pending again",
+        file_transition(FileState.PROCESSING, FileEvent.FAIL, FileState.PENDING),
         "FILE-TRANSITION-08",
+        "FILE-STATE-12",
         where=DEFERRED,
     ),
     mutant(
-        "a deferred completion never ends",
-        _replace(completion, "carry_out", _processing_forever),
+        "a file whose deferred completion succeeded is in error",
+        file_transition(FileState.PROCESSING, FileEvent.SUCCEED, FileState.ERROR),
         "FILE-TRANSITION-07",
         where=DEFERRED,
     ),
     mutant(
         "a file in processing seems to be pending",
-        lambda i: i.successes(FILE_STATUS, change=key("status", to=lambda told: told.replace("processing", "pending"))),
+        success(FILE_STATUS, key("status", to=worded("processing", "pending"))),
         "FILE-STATE-05",
         "FILE-TRANSITION-04",
         where=DEFERRED,

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from typing_extensions import Self
 
     Change = Callable[["Exchange"], None]
+    Apply = Callable[["Faults"], None]
 
 #: what is asked right now, for faults that are there on one endpoint only
 _NOW: ContextVar[tuple[str, str]] = ContextVar("now", default=("", ""))
@@ -110,27 +112,28 @@ class Faults:
     new_token: Callable[[], str] = unguessable
     _answers: list[tuple[tuple[Endpoint, ...], Change]] = field(default_factory=list)
     _requests: list[tuple[tuple[Endpoint, ...], Change]] = field(default_factory=list)
+    _replaced: list[tuple[object, str, object]] = field(default_factory=list)
 
-    def answers(self, *endpoints: Endpoint, change: Change) -> None:
-        """Let `change` alter every answer of these endpoints, or of all there are."""
-        self._answers.append((endpoints, change))
+    def answers(self, endpoints: Endpoint | tuple[Endpoint, ...], change: Change) -> None:
+        """Let `change` alter every answer of these endpoints."""
+        self._answers.append((_several(endpoints), change))
 
-    def successes(self, *endpoints: Endpoint, change: Change) -> None:
-        """Let `change` alter every answer with a status below 300 of these endpoints, or of all there are."""
-        self.answers(*endpoints, change=lambda exchange: change(exchange) if exchange.ok else None)
+    def requests(self, endpoints: Endpoint | tuple[Endpoint, ...], change: Change) -> None:
+        """Let `change` alter every request to these endpoints."""
+        self._requests.append((_several(endpoints), change))
 
-    def errors(self, *endpoints: Endpoint, change: Change) -> None:
-        """Let `change` alter every error of these endpoints, or of all there are."""
-        self.answers(*endpoints, change=lambda exchange: change(exchange) if exchange.status >= 400 else None)
+    def replace(self, owner: object, name: str, make: Callable[[Any], Any]) -> None:
+        """Put what `make` makes of `name` in a module or class in its place, until the block ends."""
+        sound = getattr(owner, name)
+        self._replaced.append((owner, name, sound))
+        setattr(owner, name, make(sound))
 
-    def requests(self, *endpoints: Endpoint, change: Change) -> None:
-        """Let `change` alter every request to these endpoints, or to all there are."""
-        self._requests.append((endpoints, change))
+    def __enter__(self) -> Self:
+        return self
 
-    @staticmethod
-    def replace(owner: object, name: str, make: Callable[[Any], Any]) -> None:
-        """Put what `make` makes of the function `name` of a module or class in its place."""
-        setattr(owner, name, make(getattr(owner, name)))
+    def __exit__(self, *_error: object) -> None:
+        for owner, name, sound in reversed(self._replaced):
+            setattr(owner, name, sound)
 
     def around(self, app: ASGIApp) -> ASGIApp:
         """Return `app` with the faults on its doorstep."""
@@ -168,10 +171,14 @@ class Faults:
         await send({"type": "http.response.body", "body": exchange.body})
 
 
+def _several(endpoints: Endpoint | tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
+    return endpoints if isinstance(endpoints, tuple) else (endpoints,)
+
+
 def _apply(changes: list[tuple[tuple[Endpoint, ...], Change]], exchange: Exchange) -> None:
     asked = (exchange.method, exchange.path)
     for endpoints, change in changes:
-        if not endpoints or any(endpoint.takes(*asked) for endpoint in endpoints):
+        if any(endpoint.takes(*asked) for endpoint in endpoints):
             change(exchange)
 
 
@@ -210,77 +217,3 @@ def _object(body: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-# What is changed
-
-
-def status(code: int) -> Change:
-    """Answer with this status."""
-
-    def change(exchange: Exchange) -> None:
-        exchange.status = code
-
-    return change
-
-
-def header(name: str, value: str | None) -> Change:
-    """Answer with this header, or without it."""
-
-    def change(exchange: Exchange) -> None:
-        exchange.headers.pop(name, None)
-        if value is not None:
-            exchange.headers[name] = value
-
-    return change
-
-
-def key(*path: str, to: object) -> Change:
-    """Answer with this value at a place in the JSON object; a function makes it of the value that is there."""
-
-    def change(exchange: Exchange) -> None:
-        answer = exchange.answer
-        inner = _inner(answer, path)
-        if inner is not None and path[-1] in inner:
-            inner[path[-1]] = to(inner[path[-1]]) if callable(to) else to
-            exchange.answer = answer
-
-    return change
-
-
-def without(*path: str) -> Change:
-    """Answer without a key of the JSON object."""
-
-    def change(exchange: Exchange) -> None:
-        answer = exchange.answer
-        inner = _inner(answer, path)
-        if inner is not None:
-            inner.pop(path[-1], None)
-            exchange.answer = answer
-
-    return change
-
-
-def with_key(name: str, value: object) -> Change:
-    """Answer with one more key in the JSON object."""
-
-    def change(exchange: Exchange) -> None:
-        exchange.answer = {**exchange.answer, name: value}
-
-    return change
-
-
-def filled_in(name: str, value: object) -> Change:
-    """Ask with this key where there is none, so that nobody misses it."""
-
-    def change(exchange: Exchange) -> None:
-        exchange.message = {name: value, **exchange.message}
-
-    return change
-
-
-def _inner(answer: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any] | None:
-    found: object = answer
-    for name in path[:-1]:
-        found = found.get(name) if isinstance(found, dict) else None
-    return found if isinstance(found, dict) else None

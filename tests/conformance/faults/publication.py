@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select
 from tests.conformance.configurations import DEFERRED
-from tests.conformance.faults.files import session_transition
-from tests.conformance.faults.means import PUBLISH, STATUS, Exchange, Faults, header, key, status
+from tests.conformance.faults.changes import (
+    both,
+    header,
+    key,
+    refusal,
+    replaced,
+    session_transition,
+    status,
+    success,
+    worded,
+)
+from tests.conformance.faults.means import PUBLISH, STATUS, Exchange
 from tests.conformance.faults.mutant import mutant
 
 from hatch_staged.index import catalogue, publication
-from hatch_staged.index.database import file_rows, published_rows, session_rows
+from hatch_staged.index.database import file_rows, project_rows, published_rows, schema, session_rows
 from hatch_staged.index.refusals import RefusedError
 from hatch_staged.protocol import states
 from hatch_staged.protocol.states import SessionEvent, SessionState
@@ -20,10 +32,6 @@ if TYPE_CHECKING:
 
 OPEN, PROCESSING, PUBLISHED, ERROR, CANCELED = SessionState
 CHANGE, EXTEND, PUBLISHING, DEFER = SessionEvent.CHANGE, SessionEvent.EXTEND, SessionEvent.PUBLISH, SessionEvent.DEFER
-
-
-def _replace(owner: object, name: str, make: Callable[[Any], Any]) -> Callable[[Faults], None]:
-    return lambda _index: Faults.replace(owner, name, make)
 
 
 def _unfinished_are_left_out(_sound: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,17 +52,13 @@ def _error_after_refusal(sound: Callable[..., Any]) -> Callable[..., Any]:
             with index.database.writing() as tx:
                 session = session_rows.find(tx, session_id)
                 if session is not None and session.state is OPEN:
-                    from dataclasses import replace
-
                     session_rows.write(tx, replace(session, state=ERROR))
             raise
 
     return publish
 
 
-def _nothing_said(sound: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep the reason of a failure to itself."""
-    del sound
+def _nothing(_sound: object) -> Callable[..., None]:
     return lambda *_: None
 
 
@@ -62,8 +66,6 @@ def _fail_without_notices(sound: Callable[..., Any]) -> Callable[..., Any]:
     def fail(index: Any, session_id: str, refusal: RefusedError) -> None:
         sound(index, session_id, type(refusal)(""))
         with index.database.writing() as tx:
-            from dataclasses import replace
-
             session = session_rows.find(tx, session_id)
             if session is not None:
                 session_rows.write(tx, replace(session, notices=()))
@@ -77,8 +79,6 @@ def _public_while_processing(sound: Callable[..., Any]) -> Callable[..., Any]:
     def defer(index: Any, principal: Any, session_id: str) -> Any:
         accepted = sound(index, principal, session_id)
         with index.database.writing() as tx:
-            from hatch_staged.index.database import project_rows
-
             project_rows.register(tx, accepted.project, index.clock())
             published_rows.publish(tx, session_id, index.clock())
         return accepted
@@ -90,9 +90,6 @@ def _staged_files_are_public(sound: Callable[..., Any]) -> Callable[..., Any]:
     """Show what is staged among what is published."""
 
     def published(index: Any, project: str) -> catalogue.Listing:
-        from sqlalchemy import select
-
-        from hatch_staged.index.database import schema
 
         with index.database.reading() as tx:
             rows = tx.execute(select(schema.sessions.c.id).where(schema.sessions.c.project == project, schema.LIVE))
@@ -117,9 +114,6 @@ def _one_file_is_dropped(sound: Callable[..., Any]) -> Callable[..., Any]:
 
 def _names_of_open_sessions_are_taken(sound: Callable[..., Any]) -> Callable[..., Any]:
     def published_as(tx: Any, name_key: str) -> Any:
-        from sqlalchemy import select
-
-        from hatch_staged.index.database import schema
 
         staged = select(schema.files.c.filename).where(schema.files.c.name_key == name_key)
         return sound(tx, name_key) or tx.scalar(staged.where(schema.files.c.state == states.FileState.COMPLETED))
@@ -127,20 +121,16 @@ def _names_of_open_sessions_are_taken(sound: Callable[..., Any]) -> Callable[...
     return published_as
 
 
-def _names_are_not_reserved(sound: Callable[..., Any]) -> Callable[..., Any]:
+def _names_are_not_reserved(_sound: Callable[..., Any]) -> Callable[..., Any]:
     """Look only at what is public already."""
 
     def published_as(tx: Any, name_key: str) -> Any:
-        from sqlalchemy import select
-
-        from hatch_staged.index.database import schema
 
         table = schema.published_files
         return tx.scalar(
             select(table.c.filename).where(table.c.name_key == name_key, table.c.published_at.is_not(None))
         )
 
-    del sound
     return published_as
 
 
@@ -163,17 +153,17 @@ PUBLICATION = (
     # Complete a Publishing Session
     mutant(
         "a publication is answered with 200",
-        lambda i: i.successes(PUBLISH, change=status(200)),
+        success(PUBLISH, status(200)),
         "SESSION-TRANSITION-03",
     ),
     mutant(
         "a publication has no Location",
-        lambda i: i.successes(PUBLISH, change=header("location", None)),
+        success(PUBLISH, header("location", None)),
         "SESSION-PUBLISH-13",
     ),
     mutant(
         "unfinished files are left out",
-        _replace(publication, "_publishable", _unfinished_are_left_out),
+        replaced(publication, "_publishable", _unfinished_are_left_out),
         "SESSION-PUBLISH-03",
         "SESSION-PUBLISH-04",
         "SESSION-PUBLISH-08",
@@ -182,19 +172,19 @@ PUBLICATION = (
     ),
     mutant(
         "an unfinished file is a bad request",
-        lambda i: i.errors(PUBLISH, change=status(400)),
+        refusal(PUBLISH, status(400)),
         "SESSION-PUBLISH-04",
         "SESSION-TRANSITION-05",
     ),
     mutant(
         "nobody says which file is unfinished",
-        lambda i: i.errors(PUBLISH, change=_nameless),
+        refusal(PUBLISH, _nameless),
         "SESSION-PUBLISH-05",
         "SESSION-ATOMIC-16",
     ),
     mutant(
         "a refused publication is an error of the session",
-        _replace(publication, "publish", _error_after_refusal),
+        replaced(publication, "publish", _error_after_refusal),
         "SESSION-PUBLISH-06",
         "SESSION-PUBLISH-16",
         "SESSION-TRANSITION-06",
@@ -203,26 +193,26 @@ PUBLICATION = (
     ),
     mutant(
         "a published session stays open",
-        lambda i: i.successes(STATUS, change=key("status", to=lambda told: told.replace("published", "open"))),
+        success(STATUS, key("status", to=worded("published", "open"))),
         "SESSION-STATE-07",
         "SESSION-TRANSITION-03",
     ),
     # Atomic Publication and Conflicts
-    mutant("staged files are public", _replace(catalogue, "published", _staged_files_are_public), "SESSION-CREATE-14"),
+    mutant("staged files are public", replaced(catalogue, "published", _staged_files_are_public), "SESSION-CREATE-14"),
     mutant(
         "one file of a release is dropped",
-        _replace(published_rows, "of_project", _one_file_is_dropped),
+        replaced(published_rows, "of_project", _one_file_is_dropped),
         "SESSION-ATOMIC-01",
     ),
     mutant(
         "an open session reserves its names",
-        _replace(published_rows, "published_as", _names_of_open_sessions_are_taken),
+        replaced(published_rows, "published_as", _names_of_open_sessions_are_taken),
         "SESSION-ATOMIC-13",
     ),
     # Deferred
     mutant(
         "an accepted publication is answered with 201",
-        lambda i: i.successes(PUBLISH, change=status(201)),
+        success(PUBLISH, status(201)),
         "SESSION-TRANSITION-04",
         where=DEFERRED,
     ),
@@ -241,21 +231,21 @@ PUBLICATION = (
     ),
     mutant(
         "a session in processing seems to be open",
-        lambda i: i.successes(STATUS, change=key("status", to=lambda told: told.replace("processing", "open"))),
+        success(STATUS, key("status", to=worded("processing", "open"))),
         "SESSION-STATE-04",
         "SESSION-TRANSITION-04",
         where=DEFERRED,
     ),
     mutant(
-        "a deferred publication never ends",
-        _replace(publication, "carry_out", _nothing_said),
+        "a session whose deferred publication succeeded is open again",
+        session_transition(PROCESSING, SessionEvent.SUCCEED, OPEN),
         "SESSION-TRANSITION-08",
         "SESSION-STATE-06",
         where=DEFERRED,
     ),
     mutant(
         "nobody says why a deferred publication failed",
-        _replace(publication, "_fail", _fail_without_notices),
+        replaced(publication, "_fail", _fail_without_notices),
         "SESSION-STATE-11",
         "SESSION-PUBLISH-15",
         where=DEFERRED,
@@ -276,7 +266,7 @@ PUBLICATION = (
     ),
     mutant(
         "a failed session cannot be published again",
-        lambda i: (session_transition(ERROR, DEFER, None)(i), session_transition(ERROR, PUBLISHING, None)(i))[0],
+        both(session_transition(ERROR, DEFER, None), session_transition(ERROR, PUBLISHING, None)),
         "SESSION-STATE-13",
         "SESSION-TRANSITION-12",
         where=DEFERRED,
@@ -289,19 +279,19 @@ PUBLICATION = (
     ),
     mutant(
         "files are public while they are processed",
-        _replace(publication, "_defer", _public_while_processing),
+        replaced(publication, "_defer", _public_while_processing),
         "SESSION-ATOMIC-10",
         where=DEFERRED,
     ),
     mutant(
         "names in processing can be taken",
-        _replace(published_rows, "published_as", _names_are_not_reserved),
+        replaced(published_rows, "published_as", _names_are_not_reserved),
         "SESSION-ATOMIC-08",
         where=DEFERRED,
     ),
     mutant(
         "names stay reserved after a failure",
-        _replace(published_rows, "release", _nothing_said),
+        replaced(published_rows, "release", _nothing),
         "SESSION-ATOMIC-12",
         where=DEFERRED,
     ),
