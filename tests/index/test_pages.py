@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 def test_home_says_where_the_endpoints_are(client: TestClient) -> None:
     page = client.get("/").text
-    for told in ("http://index.test/upload/", "http://index.test/simple/", "tool.hatch.publish.staged.repos"):
+    for told in (
+        "http://index.test/upload/",
+        "http://index.test/simple/",
+        "http://index.test/legacy/",
+        "tool.hatch.publish.staged.repos",
+    ):
         assert told in page
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import pytest
 from starlette.testclient import TestClient
 from tests.index.building import build
 from tests.index.conftest import Api
@@ -15,6 +16,7 @@ from tests.index.test_upload_api import is_problem
 from hatch_staged.index import tokens
 from hatch_staged.index.app import create_app
 from hatch_staged.index.core import unguessable
+from hatch_staged.index.problem_responses import REASON
 
 if TYPE_CHECKING:
     from starlette.types import Message
@@ -28,6 +30,25 @@ def test_unknown_path_and_method(client: TestClient) -> None:
     is_problem(answer, 405)
     assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "DELETE"}
     is_problem(client.get("/upload/"), 405)
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "PATCH", "TRACE", "NONSENSE"])
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("/", {"GET", "HEAD"}), ("/upload/", {"POST"}), ("/simple/foo/", {"GET", "HEAD"})]
+)
+def test_other_methods(client: TestClient, method: str, path: str, allowed: set[str]) -> None:
+    answer = client.request(method, path)
+    is_problem(answer, 405)
+    assert set(answer.headers["allow"].split(", ")) == allowed
+
+
+def test_reason_fits_into_a_status_line(client: TestClient) -> None:
+    assert client.get("/simple/foo/").headers[REASON] == "There is no project foo."
+    answer = client.get("/simple/", headers={b"Accept": b"text/\xfc\x7f" + b"x" * 1000})
+    is_problem(answer, 406)
+    assert answer.headers[REASON].isascii()
+    assert answer.headers[REASON].isprintable()
+    assert len(answer.headers[REASON]) <= 300
 
 
 def test_fault_tells_the_client_nothing_of_it(index: Index) -> None:

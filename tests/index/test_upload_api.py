@@ -39,6 +39,9 @@ def is_problem(answer: Response, status: int) -> dict[str, Any]:
     assert problem["title"]
     assert problem["detail"]
     assert problem["meta"] == META
+    assert problem["type"] == "about:blank"
+    assert isinstance(problem["errors"], list)
+    assert answer.headers["cache-control"] == "no-store"
     return problem
 
 

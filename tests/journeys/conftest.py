@@ -224,6 +224,11 @@ class RunningIndex:
     data: Path
 
     @property
+    def root(self) -> str:
+        """The URL below which all of it is."""
+        return self.url.removesuffix("upload/")
+
+    @property
     def objects(self) -> list[Path]:
         """The files with the bytes of what was uploaded."""
         return [path for path in (self.data / "objects").rglob("*") if path.is_file()]

@@ -42,7 +42,9 @@ def test_what_we_write_is_rfc_9457() -> None:
         "title": "No",
         "status": 409,
         "detail": "because",
+        "type": "about:blank",
         "meta": {"api-version": "2.0"},
+        "errors": [],
     }
     assert decode(encode(problem)) == problem
 

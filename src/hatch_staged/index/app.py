@@ -7,10 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
 from hatch_staged.index import expiry, worker
 from hatch_staged.index.background import Repeated
+from hatch_staged.index.legacy_api import LegacyApi
 from hatch_staged.index.pages import Pages
+from hatch_staged.index.patience import Patience
 from hatch_staged.index.problem_responses import ProblemResponses
 from hatch_staged.index.simple_api import SimpleApi
 from hatch_staged.index.upload_api import UploadApi
@@ -31,6 +34,7 @@ def create_app(index: Index, *, base_url: str | None = None, work: Work = worker
     working = Repeated("working", partial(work, index), every=index.limits.work_interval)
     fronts = (
         UploadApi(index, base_url, wake=working.wake),
+        LegacyApi(index, base_url),
         SimpleApi(index, base_url),
         Pages(index, base_url),
     )
@@ -41,6 +45,7 @@ def create_app(index: Index, *, base_url: str | None = None, work: Work = worker
             yield
 
     app = Starlette(
+        middleware=[Middleware(Patience, timeout=index.limits.body_timeout)],
         routes=[route for front in fronts for route in front.routes()],
         exception_handlers=ProblemResponses(index, base_url).handlers(),
         lifespan=lifespan,

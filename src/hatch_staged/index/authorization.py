@@ -75,6 +75,12 @@ def find_session(tx: Transaction, principal: Principal, session_id: str, *permis
     return session
 
 
+def check(tx: Transaction, principal: Principal, project: str, *permissions: Permission) -> None:
+    """Raise `ForbiddenError` unless the principal has one of `permissions` for `project`, be it free or not."""
+    found = project_rows.find(tx, project)
+    _allow(tx, principal, project, found.owner if found else principal.user, *permissions)
+
+
 def require(tx: Transaction, principal: Principal, session: PublishingSession, *permissions: Permission) -> None:
     """Raise `ForbiddenError` unless the principal has one of `permissions` for the project of `session`, now."""
     project = project_rows.find(tx, session.project)

@@ -44,6 +44,10 @@ class Limits:
     immediate_files: int = 100
     #: of a JSON body
     request_size: int = 1024**2
+    #: how long a body may stop arriving, and how long a JSON body may take as a whole
+    body_timeout: float = 60
+    #: of all fields of a form of the legacy API together, without the file; the description is one of them
+    form_size: int = 16 * 1024**2
     #: how long an object may lie without a row that points at it; longer than any upload takes
     orphan_age: int = _DAY
     #: between two looks for expired sessions and orphans

@@ -6,12 +6,13 @@ import base64
 import re
 from typing import TYPE_CHECKING, TypeVar
 
+import anyio
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 from hatch_staged.index import authorization
-from hatch_staged.index.refusals import InvalidRequestError, MediaTypeError, TooLargeError
+from hatch_staged.index.refusals import InvalidRequestError, MediaTypeError, TimedOutError, TooLargeError
 from hatch_staged.index.urls import Urls
 from hatch_staged.protocol import messages, problems
 
@@ -43,11 +44,11 @@ class Front:
 
     def __init__(self, index: Index, base_url: str | None) -> None:
         self.index = index
-        self._base_url = base_url
+        self.base_url = base_url
 
     def urls(self, request: Request) -> Urls:
         """Return the links for an answer to `request`."""
-        return Urls((self._base_url or str(request.base_url)).rstrip("/"))
+        return Urls((self.base_url or str(request.base_url)).rstrip("/"))
 
     async def principal(self, request: Request) -> Principal:
         """Return who makes `request`; raise `UnauthenticatedError`."""
@@ -57,19 +58,27 @@ class Front:
     async def message(self, request: Request, kind: type[_Decoded]) -> _Decoded:
         """Return the message in the body of `request`.
 
-        Raises `MediaTypeError`, `TooLargeError`, or `InvalidRequestError` whose `errors` name the key that is wrong.
+        Raises `MediaTypeError`, `TooLargeError`, `TimedOutError`, or `InvalidRequestError` whose `errors` name the key
+        that is wrong.
         """
         require_type(request, messages.CONTENT_TYPE)
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > self.index.limits.request_size:
-                raise TooLargeError(f"A request may have at most {self.index.limits.request_size} bytes.")
+        body = await self._body(request)
         try:
             return messages.decode(body, kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             fault = problems.ProblemError(source=_key(str(error)), message=str(error))
             raise InvalidRequestError("The body is not the message that is expected here.", errors=[fault]) from None
+
+    async def _body(self, request: Request) -> bytes:
+        limits, body = self.index.limits, bytearray()
+        with anyio.move_on_after(limits.body_timeout) as waiting:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limits.request_size:
+                    raise TooLargeError(f"A request may have at most {limits.request_size} bytes.")
+        if waiting.cancelled_caught:
+            raise TimedOutError(f"The request did not arrive within {limits.body_timeout:g} seconds.")
+        return bytes(body)
 
 
 def resource(path: str, **methods: Endpoint) -> Route:

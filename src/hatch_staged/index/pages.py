@@ -1,4 +1,4 @@
-"""For people and for monitors: the page at ``/``, and the index's health."""
+"""For people, programs and monitors: the page at ``/``, the description of the index, and its health."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from hatch_staged import __version__
-from hatch_staged.index import urls
+from hatch_staged.index import openapi, urls
 from hatch_staged.index.database import project_rows
 from hatch_staged.index.fronts import Front, resource
 
@@ -30,6 +30,8 @@ holds its session token, and becomes public at once.</p>
 <dt><code>{upload}</code></dt><dd>Upload 2.0: POST here to create a publishing session</dd>
 <dt><a href="{simple}"><code>{simple}</code></a></dt><dd>what is published, for installers</dd>
 <dt><code>{stage}</code></dt><dd>what is staged, for holders of the token</dd>
+<dt><code>{legacy}</code></dt><dd>Upload 1.0, for twine, uv and plain Hatch: each file becomes public at once</dd>
+<dt><a href="{openapi}"><code>{openapi}</code></a></dt><dd>all of this, described with OpenAPI</dd>
 </dl>
 <h2>With Hatch</h2>
 <p>In <code>pyproject.toml</code>:</p>
@@ -51,7 +53,11 @@ class Pages(Front):
 
     def routes(self) -> list[Route]:
         """Return the endpoints."""
-        return [resource(urls.HOME, GET=self.home), resource(urls.HEALTH, GET=self.health)]
+        return [
+            resource(urls.HOME, GET=self.home),
+            resource(urls.HEALTH, GET=self.health),
+            resource(urls.OPENAPI, GET=self.openapi),
+        ]
 
     async def home(self, request: Request) -> Response:
         """Say what this is, where its endpoints are, and how to use it from Hatch."""
@@ -59,6 +65,8 @@ class Pages(Front):
         places = {
             "upload": links.upload(),
             "simple": links.simple(),
+            "legacy": links.legacy(),
+            "openapi": links.base + urls.OPENAPI,
             "stage": links.base + urls.STAGE.replace("{session_token}", "<session-token>"),
         }
         told = {name: escape(url) for name, url in places.items()}
@@ -68,6 +76,10 @@ class Pages(Front):
         """Answer 200 when the database answers."""
         await run_in_threadpool(self._ask_database)
         return JSONResponse({"status": "ok", "version": __version__}, headers={"Cache-Control": "no-store"})
+
+    async def openapi(self, request: Request) -> Response:
+        """Describe the index for programs."""
+        return Response(openapi.describe(self.urls(request).base), media_type=openapi.CONTENT_TYPE)
 
     def _ask_database(self) -> None:
         with self.index.database.reading() as tx:

@@ -68,6 +68,13 @@ class SessionExistsError(ConflictingError):
         self.session_id = session_id
 
 
+class TimedOutError(RefusedError):
+    """The rest of the request does not come."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    title = "The request did not arrive in time"
+
+
 class TooLargeError(RefusedError):
     """More bytes than declared, or than the index takes."""
 

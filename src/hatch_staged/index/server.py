@@ -1,4 +1,4 @@
-"""The index as a process: listens, tells others where, and stops when told to or when idle.  Only importer of uvicorn.
+"""The index as a process: listens, tells others where, and stops when told to or when idle.
 
 While it runs it holds a lock on ``serve.lock`` in its data folder; ``serve.json`` beside it says where it listens.  To
 see whether that lock is free is to take it for a moment, so those who look take turns: they hold ``look.lock``.
@@ -15,6 +15,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,9 +23,11 @@ import uvicorn
 from filelock import FileLock, Timeout
 
 from hatch_staged.errors import ConfigurationError, StagedError
+from hatch_staged.index import problem_responses
 from hatch_staged.index.app import create_app
 from hatch_staged.index.core import open_index
 from hatch_staged.index.urls import Urls
+from hatch_staged.index.wire import Protocol
 from hatch_staged.redaction import redact
 
 if TYPE_CHECKING:
@@ -39,6 +42,8 @@ _LOGGER = logging.getLogger(__name__)
 
 #: How long requests in flight may take after the signal to stop (seconds).
 GRACE = 10
+#: Requests at once; each takes a connection, and the larger part of a file that is uploaded some memory.
+MOST_REQUESTS = 256
 # A start waits so long for a server that is about to end (seconds).
 _LOCK_PATIENCE = 2
 # Between two looks whether a server has ended (seconds).
@@ -151,6 +156,8 @@ class _Server(uvicorn.Server):
             access_log=False,
             log_config=None,
             server_header=False,
+            http=Protocol,
+            ws="none",
             lifespan="on",
             timeout_graceful_shutdown=grace,
         )
@@ -180,10 +187,11 @@ class _Server(uvicorn.Server):
 
 
 class _Activity:
-    """Passes requests on to `app`, and knows since when there were none."""
+    """Passes requests on to `app`, but not too many at once, and knows since when there were none."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, most: int = MOST_REQUESTS) -> None:
         self._app = app
+        self._most = most
         self._in_flight = 0
         self._since = time.monotonic()
 
@@ -193,6 +201,12 @@ class _Activity:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if self._in_flight >= self._most:
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+            headers = {"Retry-After": "1", "Connection": "close"}
+            busy = problem_responses.respond(status, status.phrase, "The index is busy; try again.", headers=headers)
+            await busy(scope, receive, send)
             return
         self._in_flight += 1
         try:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 HOME = "/"
 HEALTH = "/-/health"
+OPENAPI = "/-/openapi.json"
 
 UPLOAD = "/upload/"
 SESSION = "/upload/sessions/{session_id}/"
@@ -24,6 +25,10 @@ EXTEND = SESSION + "extend/"
 FILE = "/upload/files/{session_token}/{file_id}/"
 FILE_BYTES = FILE + "bytes/"
 COMPLETE = FILE + "complete/"
+
+LEGACY = "/legacy/"
+# Where `hatch publish` looks for what is published already: it takes every index but PyPI for a devpi.
+LEGACY_PROJECT = "/legacy/+simple/{project}/"
 
 SIMPLE = "/simple/"
 SIMPLE_PROJECT = "/simple/{project}/"
@@ -50,6 +55,10 @@ class Urls:
     def file(self, address: FileAddress, path: str = FILE) -> str:
         """Return the URL of a file upload session, or of what `path` names in it."""
         return self.fill(path, session_token=address.session_token, file_id=address.file_id)
+
+    def legacy(self) -> str:
+        """Return the endpoint of the legacy upload API."""
+        return self.base + LEGACY
 
     def simple(self) -> str:
         """Return the simple index of everything published."""

@@ -19,7 +19,7 @@ class ProblemError(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """A problem details object, with the extension members ``meta`` and ``errors``."""
 
     title: str = ""

@@ -34,6 +34,11 @@ def add(tx: Transaction, token: Token, *, digest: str) -> None:
     )
 
 
+def any_ever(tx: Transaction) -> bool:
+    """Whether there has ever been a token; rows of revoked ones stay."""
+    return bool(tx.scalar(select(exists().select_from(_TABLE))))
+
+
 def find_valid(tx: Transaction, digest: str) -> Token | None:
     """Return the token whose secret has this digest, unless it was revoked."""
     return _valid(tx, _TABLE.c.digest == digest)
@@ -42,11 +47,6 @@ def find_valid(tx: Transaction, digest: str) -> Token | None:
 def find(tx: Transaction, token_id: str) -> Token | None:
     """Return the token `token_id`, unless it was revoked."""
     return _valid(tx, _TABLE.c.id == token_id)
-
-
-def any_ever(tx: Transaction) -> bool:
-    """Whether there has ever been a token; rows of revoked ones stay."""
-    return bool(tx.scalar(select(exists().select_from(_TABLE))))
 
 
 def every(tx: Transaction) -> tuple[Token, ...]:

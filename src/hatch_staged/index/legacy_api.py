@@ -1,0 +1,34 @@
+"""The legacy upload API over HTTP, for ``twine upload``, ``uv publish`` and ``hatch publish``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from hatch_staged.index import legacy, multipart, urls
+from hatch_staged.index.fronts import Front, resource
+from hatch_staged.index.simple_api import SimpleApi
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.routing import Route
+
+
+class LegacyApi(Front):
+    """The front for clients that publish file by file."""
+
+    def routes(self) -> list[Route]:
+        """Return the endpoints."""
+        simple = SimpleApi(self.index, self.base_url)
+        return [
+            resource(urls.LEGACY, POST=self.upload),
+            resource(urls.LEGACY_PROJECT, GET=simple.published_project),
+        ]
+
+    async def upload(self, request: Request) -> Response:
+        """Take a form with a file, and publish it.  Twine takes 200 for success, and nothing else."""
+        principal = await self.principal(request)
+        form = multipart.parts(request.stream(), request.headers.get("content-type", ""))
+        await legacy.upload(self.index, principal, form)
+        return Response(headers={"Cache-Control": "no-store"})
