@@ -48,3 +48,13 @@ def derived(secret: str, project: str, version: str) -> str | None:
             if hashlib.new(name, text.encode(), usedforsecurity=False).hexdigest()[:16] in lowered:
                 return f"{name} of {text}"
     return None
+
+
+def near(secret: str) -> tuple[str, ...]:
+    """Return a secret with another first, middle, and last character: those who look at a part of it are fooled."""
+    return tuple(_altered(secret, position) for position in (0, len(secret) // 2, len(secret) - 1))
+
+
+def _altered(secret: str, position: int) -> str:
+    other = "a" if secret[position] != "a" else "b"
+    return f"{secret[:position]}{other}{secret[position + 1 :]}"

@@ -7,14 +7,11 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-import pytest
-
 if TYPE_CHECKING:
-    from hatch_staged.conformance.steps import Session
     from hatch_staged.conformance.wire import Answer, Principal
 
-_JSON = "application/vnd.pypi.simple.v1+json"
-_ACCEPT = f"{_JSON}, application/vnd.pypi.simple.v1+html;q=0.5, text/html;q=0.1"
+JSON = "application/vnd.pypi.simple.v1+json"
+_ACCEPT = f"{JSON}, application/vnd.pypi.simple.v1+html;q=0.5, text/html;q=0.1"
 
 
 @dataclass(frozen=True)
@@ -24,13 +21,6 @@ class ListedFile:
     url: str
     #: algorithm to hex digest
     hashes: dict[str, str]
-
-
-def require_stage(session: Session) -> str:
-    """Return the URL of a session's stage; skip the check if the index has no previews."""
-    if session.stage is None:
-        pytest.skip("the index has no previews")
-    return session.stage
 
 
 def page(principal: Principal, simple: str, project: str) -> Answer:
@@ -43,9 +33,14 @@ def files(principal: Principal, simple: str, project: str) -> dict[str, ListedFi
     answer = page(principal, simple, project)
     if answer.status == 404:
         return {}
+    return listed(answer)
+
+
+def listed(answer: Answer) -> dict[str, ListedFile]:
+    """Return the files that a page lists by name."""
     assert answer.ok, f"a simple page could not be read: {answer}"
-    if answer.media_type == _JSON:
-        return dict(_listed(answer.url, entry) for entry in answer.json()["files"])
+    if answer.media_type == JSON:
+        return dict(_entry(answer.url, entry) for entry in answer.json()["files"])
     anchors = _Anchors(answer.url)
     anchors.feed(answer.content.decode())
     return anchors.files
@@ -58,7 +53,7 @@ def download(principal: Principal, file: ListedFile) -> bytes:
     return answer.content
 
 
-def _listed(base: str, entry: dict[str, Any]) -> tuple[str, ListedFile]:
+def _entry(base: str, entry: dict[str, Any]) -> tuple[str, ListedFile]:
     return entry["filename"], ListedFile(urljoin(base, entry["url"]), entry["hashes"])
 
 

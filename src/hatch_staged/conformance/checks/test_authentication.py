@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_staged.conformance import simple, steps
+from hatch_staged.conformance import simple, stages, steps
 from hatch_staged.conformance.artifacts import Release
 from hatch_staged.conformance.endpoints import endpoints, exceptions
 from hatch_staged.conformance.problems import problem
@@ -162,7 +162,7 @@ def test_who_has_lost_permission_is_denied_their_own_session(
 def test_a_stage_is_open_to_whoever_has_its_url(
     owner: Principal, anonymous: Principal, other: Principal, release: Release, session: Session
 ) -> None:
-    stage = simple.require_stage(session)
+    stage = stages.require_stage(session)
     wheel = release.wheel()
     steps.stage(owner, session, wheel)
     for name, principal in (("nobody", anonymous), ("a stranger", other)):
@@ -178,13 +178,13 @@ def test_a_staged_file_is_open_to_whoever_has_the_url_of_the_stage(
 ) -> None:
     wheel = release.wheel()
     steps.stage(owner, session, wheel)
-    listed = simple.files(anonymous, simple.require_stage(session), release.project)
+    listed = simple.files(anonymous, stages.require_stage(session), release.project)
     assert simple.download(anonymous, listed[wheel.filename]) == wheel.data
 
 
 @covers("AUTH-18", "it grants read-only preview access to any client that holds the token")
 def test_a_stage_is_read_only(owner: Principal, anonymous: Principal, release: Release, session: Session) -> None:
-    stage = simple.require_stage(session)
+    stage = stages.require_stage(session)
     wheel = release.wheel()
     steps.stage(owner, session, wheel)
     before = steps.session_status(owner, session)

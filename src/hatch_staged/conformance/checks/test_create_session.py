@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from hatch_staged.conformance import legacy, simple, steps
+from hatch_staged.conformance import legacy, simple, stages, steps
 from hatch_staged.conformance.artifacts import Release
 from hatch_staged.conformance.endpoints import endpoints, exceptions
 from hatch_staged.conformance.requirements import covers
@@ -85,7 +85,7 @@ def test_a_project_is_found_by_its_normalized_name(
     session = _create(owner, index, _unnormalized(release))
     wheel = release.wheel()
     steps.stage(owner, session, wheel)
-    assert wheel.filename in simple.files(anonymous, simple.require_stage(session), release.project)
+    assert wheel.filename in simple.files(anonymous, stages.require_stage(session), release.project)
     if index.simple is not None:
         steps.publish(owner, session)
         assert wheel.filename in simple.files(anonymous, index.simple, release.project)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hatch_staged.conformance import failures, secrecy, simple, steps
+from hatch_staged.conformance import failures, secrecy, simple, stages, steps
 from hatch_staged.conformance.requirements import covers
 from hatch_staged.conformance.timestamps import expires_at
 from hatch_staged.conformance.wire import META
@@ -85,9 +85,8 @@ def test_each_session_has_its_own_token(abandoned: tuple[Session, ...]) -> None:
 def test_the_token_leads_to_the_stage(
     owner: Principal, anonymous: Principal, release: Release, session: Session
 ) -> None:
-    stage = simple.require_stage(session)
-    assert session.token is not None, "there is a stage and no token"
-    assert session.token in stage, f"the token {session.token} is no part of {stage}"
+    stage, token = stages.require_stage(session), stages.require_token(session)
+    assert token in stage, f"the token {token} is no part of {stage}"
     steps.stage(owner, session, release.wheel())
     assert simple.files(anonymous, stage, release.project)
 
@@ -100,10 +99,9 @@ def test_tokens_are_not_guessable(abandoned: tuple[Session, ...]) -> None:
 
 @covers("SESSION-RESPONSE-07", "This token MUST be cryptographically unguessable.")
 def test_tokens_are_not_made_of_what_is_known(session: Session, release: Release) -> None:
-    if session.token is None:
-        pytest.skip("the index has no previews")
-    known = secrecy.derived(session.token, release.project, release.version)
-    assert known is None, f"the token {session.token} is made of the {known}"
+    token = stages.require_token(session)
+    known = secrecy.derived(token, release.project, release.version)
+    assert known is None, f"the token {token} is made of the {known}"
 
 
 @covers("SESSION-RESPONSE-08", "If the index does not support stage previewing, this key MUST be omitted.")
