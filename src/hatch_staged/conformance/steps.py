@@ -83,13 +83,24 @@ class FileSession:
     @property
     def file_url(self) -> str:
         """Where ``http-post-bytes`` sends the bytes."""
+        url = self._details.get("file_url")
+        assert isinstance(url, str), f"there is no file_url in: {self._details}"
+        return url
+
+    @property
+    def attestations_url(self) -> str | None:
+        """Where ``http-post-bytes`` sends attestations, None where they are not supported."""
+        url = self._details.get("attestations_url")
+        assert isinstance(url, str | None), f"attestations_url is no URL: {self._details}"
+        return url
+
+    @property
+    def _details(self) -> dict[str, Any]:
         mechanism = self.body.get("mechanism")
         assert isinstance(mechanism, dict), f"mechanism is no mapping: {self.body}"
         # The example of the PEP is flat, its prose speaks of a map inside.
         nested = mechanism.get("http-post-bytes")
-        url = (nested if isinstance(nested, dict) else mechanism).get("file_url")
-        assert isinstance(url, str), f"there is no file_url in: {mechanism}"
-        return url
+        return nested if isinstance(nested, dict) else mechanism
 
 
 def open_session(principal: Principal, root: str, release: Release) -> Session:
