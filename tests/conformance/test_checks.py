@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ def loaded(path: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    # where dataclasses look for it
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
 
