@@ -18,19 +18,21 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 from tests.conformance.configurations import CONFIGURATIONS
 from tests.conformance.faults.means import Faults
-from tests.conformance.membership import OTHER
+from tests.conformance.membership import DOOR, OTHER
 from tests.conformance.mutants import MUTANTS
 
-from hatch_staged.index import server, tokens, worker
+from hatch_staged.index import projects, server, tokens, worker
 from hatch_staged.index.app import create_app
 from hatch_staged.index.core import open_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
     from tests.conformance.configurations import Configuration
 
     from hatch_staged.index.core import Index
@@ -91,7 +93,7 @@ def _parts_of_the_server_replaced(configuration: Configuration, faults: Faults) 
         worker.work(index, stopping)
 
     def make_app(index: Index, *, base_url: str | None = None) -> ASGIApp:
-        return faults.around(create_app(index, base_url=base_url, work=work))
+        return _with_door(index, faults.around(create_app(index, base_url=base_url, work=work)))
 
     def open_with_limits(folder: Path) -> Index:
         return open_index(folder, limits=configuration.limits, new_token=faults.new_token)
@@ -100,6 +102,22 @@ def _parts_of_the_server_replaced(configuration: Configuration, faults: Faults) 
         parts.replace(server, "create_app", lambda _sound: make_app)
         parts.replace(server, "open_index", lambda _sound: open_with_limits)
         yield
+
+
+def _with_door(index: Index, app: ASGIApp) -> ASGIApp:
+    """Let the operator's verbs be asked for over HTTP, see `tests.conformance.membership`."""
+    verbs = {"add": projects.add_member, "remove": projects.remove_member}
+
+    async def with_door(scope: Scope, receive: Receive, send: Send) -> None:
+        _, is_door, asked = scope.get("path", "").partition(f"/{DOOR}")
+        if not is_door:
+            await app(scope, receive, send)
+            return
+        verb, _, project = asked.partition("/")
+        await run_in_threadpool(verbs[verb], index, project, OTHER)
+        await Response(status_code=204)(scope, receive, send)
+
+    return with_door
 
 
 def _stop_when_told() -> None:

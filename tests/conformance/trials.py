@@ -96,12 +96,12 @@ class Workshop:
     def _run_suite(self, address: Address, data_dir: Path, only: Sequence[str]) -> Trial:
         out = data_dir / "suite.json"
         base = address.root.removesuffix("upload/")
-        member = [sys.executable, "-m", "tests.conformance.membership"]
+        member = [sys.executable, "-m", "tests.conformance.membership", base]
         command = [sys.executable, "-m", "hatch_staged.conformance", address.root, "--json", str(out), "--quiet"]
         command += ["--token", address.token, "--other-token", address.other_token]
         command += ["--simple", f"{base}simple/", "--legacy", f"{base}legacy/"]
-        command += ["--grant", shlex.join([*member, "add", str(data_dir), "{project}"])]
-        command += ["--revoke", shlex.join([*member, "remove", str(data_dir), "{project}"])]
+        command += ["--grant", shlex.join([*member, "add", "{project}"])]
+        command += ["--revoke", shlex.join([*member, "remove", "{project}"])]
         command += [*self.configuration.options, *(f"--only={identifier}" for identifier in only)]
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
         listed = json.loads(out.read_text())["requirements"] if out.exists() else []
