@@ -1,10 +1,16 @@
-"""The three ways in which our index is run, so that between them the suite sees all that it can see."""
+"""The ways in which our index is run, so that between them the suite sees all that it can see."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tests.conformance.faults import variants
 
 from hatch_staged.index.core import Limits
+
+if TYPE_CHECKING:
+    from tests.conformance.faults.means import Apply
 
 # In bytes.  Two files of the suite fit into a project, three do not.
 _PROJECT_SIZE = 3000
@@ -20,6 +26,8 @@ class Configuration:
     hold: float = 0.0
     #: further options of the suite
     options: tuple[str, ...] = ()
+    #: what makes another index of it that is as right
+    variant: Apply | None = None
 
 
 #: The index as it is.
@@ -28,8 +36,9 @@ AS_IT_IS = Configuration("as-it-is", Limits())
 DEFERRED = Configuration(
     "deferred",
     Limits(immediate_size=0, immediate_files=0, project_size=_PROJECT_SIZE),
-    hold=0.4,
+    hold=0.1,
     options=("--project-quota", str(_PROJECT_SIZE)),
+    variant=variants.hasty,
 )
 #: Sessions live for seconds and are forgotten some seconds after their end.
 SHORT_LIVED = Configuration(
@@ -37,5 +46,9 @@ SHORT_LIVED = Configuration(
     Limits(session_lifetime=3, longest_session=30, retention=5, sweep_interval=1),
     options=("--patience", "15"),
 )
+#: An index that has as little as the PEP allows, and one that has more than ours.
+POOR = Configuration("poor", Limits(), variant=variants.poor)
+RICH = Configuration("rich", Limits(), variant=variants.rich)
 
-CONFIGURATIONS = (AS_IT_IS, DEFERRED, SHORT_LIVED)
+OURS = (AS_IT_IS, DEFERRED, SHORT_LIVED)
+CONFIGURATIONS = (*OURS, POOR, RICH)

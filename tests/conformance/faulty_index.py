@@ -76,6 +76,8 @@ def _serve(configuration: Configuration, order: Order) -> None:
         _say(json.dumps(asdict(Address(root[0], owner, other))))
 
     with Faults(owner) as faults:
+        if configuration.variant is not None:
+            configuration.variant(faults)
         for mutant in MUTANTS:
             if mutant.name == order.mutant:
                 mutant.apply(faults)

@@ -6,10 +6,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tests.conformance.configurations import DEFERRED, SHORT_LIVED
-from tests.conformance.faults.changes import answer, both, key, replaced, status, success, without, worded
-from tests.conformance.faults.means import CREATE, EXTEND, STAGE_PAGE, STAGED_FILE, STATUS, Exchange, Faults
+from tests.conformance.faults.changes import answer, both, key, replaced, status, success, worded
+from tests.conformance.faults.means import CREATE, STAGE_PAGE, STAGED_FILE, STATUS, Exchange, Faults
 from tests.conformance.faults.mutant import mutant
-from tests.conformance.faults.times import later
 
 from hatch_staged.index import cancellation, catalogue, expiry
 from hatch_staged.index.database import file_rows, session_rows
@@ -61,17 +60,6 @@ def _gone(*states: str) -> Callable[[Exchange], None]:
             exchange.status = 404
 
     return change
-
-
-def _too_long(exchange: Exchange) -> None:
-    if exchange.message.get("extend-for", 0) > 365 * 24 * 60 * 60:
-        exchange.status = 400
-
-
-def _as_asked(exchange: Exchange) -> None:
-    """Say that the session was extended as asked."""
-    seconds = min(exchange.message["extend-for"], 10**9)
-    exchange.answer = {**exchange.answer, "expires-at": later(exchange.answer["expires-at"], seconds)}
 
 
 def _never(_sound: Callable[..., Any]) -> Callable[..., None]:
@@ -152,15 +140,6 @@ ENDS = (
         where=DEFERRED,
     ),
     mutant("a release has one session for good", _blocked_for_good, "SESSION-MULTIPLE-08", "SESSION-STATE-17"),
-    # Publishing Session Extension
-    mutant("too long an extension is refused", answer(EXTEND, _too_long), "SESSION-EXTEND-07"),
-    mutant("an extension is only said", success(EXTEND, _as_asked), "SESSION-EXTEND-08"),
-    mutant(
-        "an extension is answered with nothing",
-        success(EXTEND, without("links")),
-        "SESSION-EXTEND-06",
-    ),
-    mutant("an extension is answered with 404", answer(EXTEND, status(404)), "SESSION-LINKS-04"),
     # Expiry, Session Status Retention
     mutant("sessions never expire", replaced(expiry, "expire_due", _never), "SESSION-RESPONSE-12", where=SHORT_LIVED),
     mutant(

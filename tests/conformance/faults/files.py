@@ -27,7 +27,6 @@ from tests.conformance.faults.means import (
     FILE_BODIES,
     FILE_STATUS,
     SEND,
-    SESSION_BODIES,
     Exchange,
 )
 from tests.conformance.faults.mutant import mutant
@@ -219,26 +218,11 @@ FILES = (
         "SESSION-FILES-07",
     ),
     # http-post-bytes
-    mutant("bytes are not taken", answer(SEND, status(501)), "HTTP-POST-BYTES-01"),
+    mutant("bytes are not taken", answer(SEND, status(501)), "HTTP-POST-BYTES-01", "WORKFLOW-01"),
     mutant(
         "the mechanism has no URL",
         success(FILE_BODIES, key("mechanism", to={"identifier": "http-post-bytes"})),
         "HTTP-POST-BYTES-01",
-    ),
-    mutant(
-        "a mechanism of the index's own has a bad name",
-        success(SESSION_BODIES, key("mechanisms", to=["http-post-bytes", "x-us-fast"])),
-        "MECHANISM-VENDOR-04",
-    ),
-    mutant(
-        "a mechanism of the index's own has two parts",
-        success(SESSION_BODIES, key("mechanisms", to=["http-post-bytes", "vnd-fast"])),
-        "MECHANISM-VENDOR-03",
-    ),
-    mutant(
-        "a mechanism has capitals",
-        success(SESSION_BODIES, key("mechanisms", to=["http-post-bytes", "vnd-Us-fast"])),
-        "MECHANISM-VENDOR-05",
     ),
     # Deferred
     mutant(

@@ -53,6 +53,7 @@ EXTEND = Endpoint("POST", urls.EXTEND)
 CREATE_FILE = Endpoint("POST", urls.SESSION_FILES)
 FILE_STATUS = Endpoint("GET", urls.FILE)
 DELETE_FILE = Endpoint("DELETE", urls.FILE)
+FILE_EXTEND = Endpoint("POST", f"{urls.FILE}extend/")
 SEND = Endpoint("POST", urls.FILE_BYTES)
 COMPLETE = Endpoint("POST", urls.COMPLETE)
 STAGE = Endpoint("GET", urls.STAGE)
@@ -61,7 +62,7 @@ STAGED_FILE = Endpoint("GET", urls.STAGED_FILE)
 SIMPLE_PAGE = Endpoint("GET", urls.SIMPLE_PROJECT)
 
 SESSION_BODIES = (CREATE, STATUS, CANCEL, PUBLISH, EXTEND)
-FILE_BODIES = (CREATE_FILE, FILE_STATUS, COMPLETE)
+FILE_BODIES = (CREATE_FILE, FILE_STATUS, COMPLETE, FILE_EXTEND)
 UPLOAD_API = (*SESSION_BODIES, *FILE_BODIES, DELETE_FILE, SEND)
 
 
@@ -158,12 +159,14 @@ class Faults:
             {name.decode(): value.decode("latin-1") for name, value in scope["headers"]},
             await _read(receive),
         )
+        # An answer belongs to what was asked, wherever the request was led to.
+        asked = (exchange.method, exchange.path)
         _apply(self._requests, exchange)
         exchange.asked_headers["content-length"] = str(len(exchange.asked))
         scope["method"], scope["path"] = exchange.method, exchange.path
         scope["headers"] = [(name.encode(), value.encode("latin-1")) for name, value in exchange.asked_headers.items()]
         await app(scope, _once(exchange.asked, receive), _keep(exchange))
-        _apply(self._answers, exchange)
+        _apply(self._answers, exchange, asked)
         if exchange.body or "content-length" in exchange.headers:
             exchange.headers["content-length"] = str(len(exchange.body))
         headers = [(name.encode(), value.encode("latin-1")) for name, value in exchange.headers.items()]
@@ -175,10 +178,11 @@ def _several(endpoints: Endpoint | tuple[Endpoint, ...]) -> tuple[Endpoint, ...]
     return endpoints if isinstance(endpoints, tuple) else (endpoints,)
 
 
-def _apply(changes: list[tuple[tuple[Endpoint, ...], Change]], exchange: Exchange) -> None:
-    asked = (exchange.method, exchange.path)
+def _apply(
+    changes: list[tuple[tuple[Endpoint, ...], Change]], exchange: Exchange, asked: tuple[str, str] | None = None
+) -> None:
     for endpoints, change in changes:
-        if any(endpoint.takes(*asked) for endpoint in endpoints):
+        if any(endpoint.takes(*(asked or (exchange.method, exchange.path))) for endpoint in endpoints):
             change(exchange)
 
 
