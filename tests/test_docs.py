@@ -24,6 +24,8 @@ from hatch_staged.conformance import verdict
 from hatch_staged.conformance.requirements import requirements
 from hatch_staged.hatch import context, settings
 from hatch_staged.hatch.commands import extend
+from hatch_staged.index.configuration import read_limits
+from hatch_staged.index.core import Limits
 from hatch_staged.index.records import Permission
 from hatch_staged.repositories import KNOWN, LOCAL, Repository
 from hatch_staged.stage import stagefile
@@ -142,6 +144,8 @@ def test_links_to_files_lead_somewhere(name: str) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
+TEAM_INDEX = text_of(DOCS / "howto-team-index.md")
+
 # reference/commands.md
 
 COMMANDS = text_of(REFERENCE / "commands.md")
@@ -192,7 +196,7 @@ def test_the_options_before_the_verb_are_documented(capsys: pytest.CaptureFixtur
 
 
 def test_the_permissions_are_documented() -> None:
-    documented = code(section(text_of(DOCS / "howto-team-index.md"), "## Give out tokens"))
+    documented = code(section(TEAM_INDEX, "## Give out tokens"))
     assert {f"--can {permission.value}" for permission in Permission} <= documented
 
 
@@ -207,6 +211,7 @@ def test_every_exit_code_is_documented() -> None:
 
 # reference/configuration.md
 
+DAY = 24 * 60 * 60
 CONFIGURATION = text_of(REFERENCE / "configuration.md")
 
 
@@ -229,6 +234,31 @@ def test_the_documented_table_is_accepted_with_the_documented_defaults() -> None
 
 def test_every_known_name_is_documented() -> None:
     assert {LOCAL, *KNOWN} <= code(section(CONFIGURATION, "## Known names"))
+
+
+def test_every_limit_of_an_index_is_documented_with_its_default() -> None:
+    rows = re.findall(
+        r"^\| `([a-z-]+)` \|.*\| `(\d+)`.* \|$", section(CONFIGURATION, "## Limits of an index"), re.MULTILINE
+    )
+    limits = {name.replace("_", "-"): str(default) for name, default in vars(Limits()).items()}
+    assert rows == list(limits.items())
+
+
+def test_the_example_of_limits_is_accepted(tmp_path: Path) -> None:
+    [example] = re.findall(r"^```toml\n(.*?)^```$", section(TEAM_INDEX, "## Limits"), re.MULTILINE | re.DOTALL)
+    (tmp_path / "index.toml").write_text(example, encoding="utf-8")
+    assert read_limits(tmp_path / "index.toml", Limits) != Limits()
+
+
+def test_times_told_of_limits_are_the_defaults() -> None:
+    told = section(TEAM_INDEX, "## Limits")
+    defaults = Limits()
+    assert (defaults.session_lifetime, defaults.longest_session) == (7 * DAY, 30 * DAY)
+    assert "grants a release a week, and a month" in told
+    assert (defaults.sweep_interval, defaults.retention, defaults.orphan_age) == (5 * 60, 30 * DAY, DAY)
+    assert "within five minutes" in told
+    assert "another 30 days" in told
+    assert "within a day" in told
 
 
 def test_every_variable_is_documented() -> None:

@@ -125,8 +125,8 @@ def pull(desk: Desk, *, release: str) -> None:
 
 stage.add_command(serve)
 stage.add_command(token)
-stage.add_command(conformance)
 stage.add_command(project)
+stage.add_command(conformance)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

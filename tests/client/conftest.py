@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
-import zipfile
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from tests.archives.building import pack_sdist, pack_wheel, wheel_members
 from tests.client.upload_server import UploadServer
 
 from hatch_staged.client import artifacts
@@ -50,8 +48,11 @@ def make_file(tmp_path: Path) -> MakeFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         project, version = filename.removesuffix(".tar.gz").removesuffix(".whl").split("-")[:2]
         told = metadata or f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\nRequires-Python: >=3.10\n"
-        write = _write_wheel if filename.endswith(".whl") else _write_sdist
-        write(path, f"{project}-{version}", told.encode(), payload)
+        if filename.endswith(".whl"):
+            path.write_bytes(pack_wheel(wheel_members(filename, told.encode(), {"payload": payload}).items()))
+        else:
+            stem = f"{project}-{version}"
+            path.write_bytes(pack_sdist([(f"{stem}/PKG-INFO", told.encode()), (f"{stem}/payload", payload)]))
         return path
 
     return make
@@ -68,20 +69,6 @@ def make_release(make_file: MakeFile, tmp_path: Path) -> MakeRelease:
         return release
 
     return make
-
-
-def _write_wheel(path: Path, stem: str, metadata: bytes, payload: bytes) -> None:
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"{stem}.dist-info/METADATA", metadata)
-        archive.writestr("payload", payload)
-
-
-def _write_sdist(path: Path, stem: str, metadata: bytes, payload: bytes) -> None:
-    with tarfile.open(path, "w:gz") as archive:
-        for name, content in ((f"{stem}/PKG-INFO", metadata), (f"{stem}/payload", payload)):
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
 
 
 @pytest.fixture

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
-import tarfile
-import zipfile
 from dataclasses import dataclass, field
 
+from tests.archives.building import metadata_of, pack_sdist, pack_wheel, wheel_members
+
 from hatch_staged.protocol.distributions import Kind, parse_filename
+
+__all__ = ["Built", "build", "metadata_of"]
 
 
 @dataclass(frozen=True)
@@ -38,34 +38,14 @@ class Built:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def metadata_of(name: str, version: str, *lines: str) -> bytes:
-    """Return core metadata."""
-    return "\n".join(["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *lines, "", "text"]).encode()
-
-
 def build(filename: str = "foo-1.0-py3-none-any.whl", *, metadata: bytes = b"", content: bytes = b"content") -> Built:
     """Return a distribution of this file name, with `content` in it; by default its metadata agrees with its name."""
     said = parse_filename(filename)
     metadata = metadata or metadata_of(said.project, str(said.version), "Requires-Python: >=3.8")
-    pack = _wheel if said.kind is Kind.WHEEL else _sdist
-    data = pack(f"{said.project}-{said.version}", metadata, content)
+    if said.kind is Kind.WHEEL:
+        data = pack_wheel(wheel_members(filename, metadata, {f"{said.project}/data": content}).items())
+    else:
+        stem = f"{said.project}-{said.version}"
+        data = pack_sdist([(f"{stem}/data", content), (f"{stem}/PKG-INFO", metadata)])
     hashes = {"sha256": hashlib.sha256(data).hexdigest(), "blake2b": hashlib.blake2b(data).hexdigest()}
     return Built(filename, data, metadata, hashes)
-
-
-def _wheel(stem: str, metadata: bytes, content: bytes) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr(f"{stem}/data", content)
-        archive.writestr(f"{stem}.dist-info/METADATA", metadata)
-    return packed.getvalue()
-
-
-def _sdist(stem: str, metadata: bytes, content: bytes) -> bytes:
-    packed = io.BytesIO()
-    with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as archive:
-        for name, data in ((f"{stem}/data", content), (f"{stem}/PKG-INFO", metadata)):
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            archive.addfile(entry, io.BytesIO(data))
-    return packed.getvalue()

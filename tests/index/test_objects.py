@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.index.building import build
 
-from hatch_staged.archives import read_metadata
+from hatch_staged.archives import inspect
 from hatch_staged.index.objects import FolderObjects, MemoryObjects, Objects, ObjectsError
 from hatch_staged.protocol.distributions import parse_filename
 
@@ -112,7 +112,7 @@ def test_object_that_goes_away_while_it_is_read_is_no_broken_archive(tmp_path: P
         with objects.open("files/a") as file:
             objects.delete("files/a")
             with pytest.raises(ObjectsError, match="not found"):
-                read_metadata(file, parse_filename(name))
+                inspect(file, parse_filename(name))
 
 
 def test_delete_is_content_with_what_is_gone(objects: Objects) -> None:

@@ -24,7 +24,7 @@ JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 
 @pytest.fixture
 def built() -> Built:
-    return build(metadata=metadata_of("foo", "1.0", 'Requires-Python: >=3.8,<"4"'))
+    return build(metadata=metadata_of("foo", "1.0", "Requires-Python: >=3.8,<4"))
 
 
 @pytest.fixture(params=["published", "staged"])
@@ -53,7 +53,7 @@ def test_html_says_what_json_says(client: TestClient, simple: str, built: Built)
     metadata = f"sha256={file['core-metadata']['sha256']}"
     told = {
         "href": f"{file['url']}#sha256={built.sha256}",
-        "data-requires-python": '>=3.8,<"4"',
+        "data-requires-python": ">=3.8,<4",
         "data-core-metadata": metadata,
         "data-dist-info-metadata": metadata,
     }

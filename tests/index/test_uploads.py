@@ -95,7 +95,7 @@ def test_session_has_only_so_much_room(index: Index, alice: Principal, session: 
     """What counts is what is declared of the files that are in it."""
     index = replace(index, limits=Limits(session_size=2 * len(WHEEL.data)))
     uploading.stage(index, alice, session, WHEEL)
-    other = build("foo-1.0-cp312-none-any.whl")
+    other = build("foo-1.0-py2-none-any.whl")
     too_large = replace(other, data=other.data + b"x")
     for refused in (too_large, replace(WHEEL, data=3 * WHEEL.data)):
         with pytest.raises(ConflictingError, match="takes sessions of at most"):

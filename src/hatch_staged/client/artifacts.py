@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING
 
-from hatch_staged.archives import ArchiveError, holds, read_metadata
+from hatch_staged.archives import ArchiveError, holds, inspect
 from hatch_staged.errors import ArtifactError, ConfigurationError
 from hatch_staged.protocol.distributions import Distribution, parse_filename
 
@@ -166,7 +166,7 @@ def _read(path: Path, distribution: Distribution) -> Artifact:
         with path.open("rb") as file:
             size, hashes = _hash(file)
             file.seek(0)
-            metadata = read_metadata(file, distribution)
+            metadata = inspect(file, distribution)
     except ArchiveError as error:
         raise ArtifactError(str(error), where=str(path)) from None
     except OSError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hatch_staged.conformance.wire import MEDIA_TYPE, META, OCTETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Mapping
 
     from hatch_staged.conformance.artifacts import Release
     from hatch_staged.conformance.steps import FileSession, Session
@@ -54,12 +54,14 @@ def endpoints(root: str, release: Release, session: Session, file: FileSession) 
     return tuple(endpoint for endpoint in offered if endpoint is not None)
 
 
-def exceptions(
-    asked: Iterable[Endpoint], ask: Callable[[Endpoint], Answer], as_expected: Callable[[Answer], bool]
-) -> str:
-    """Return what was answered otherwise than expected, in a line; empty if nothing was."""
-    answers = [(endpoint.name, ask(endpoint)) for endpoint in asked]
-    return "; ".join(f"{name}: {answer}" for name, answer in answers if not as_expected(answer))
+def ask_all(asked: Iterable[Endpoint], principal: Principal, **headers: str) -> dict[str, Answer]:
+    """Return what `principal` was answered at each of the endpoints, by its name."""
+    return {endpoint.name: endpoint.ask(principal, **headers) for endpoint in asked}
+
+
+def exceptions(answers: Mapping[str, Answer], status: int) -> str:
+    """Return the answers with another status than `status`, in a line; empty if there are none."""
+    return "; ".join(f"{name}: {answer}" for name, answer in answers.items() if answer.status != status)
 
 
 def _post(name: str, url: str | None, message: object | None = None) -> Endpoint | None:

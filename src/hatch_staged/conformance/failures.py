@@ -47,19 +47,9 @@ def doom(principal: Principal, index: Target) -> Doomed:
 
 def exhaust_quota(principal: Principal, index: Target) -> Doomed:
     """Stage two versions of a project, each of which fits into its quota; publish one, and return the other."""
-    quota = index.require_project_quota()
-    published = fresh_release("1.0")
-    release = Release(published.project, "2.0")
-    rival, artifact = _sized(published, quota), _sized(release, quota)
-    first, second = (steps.open_session(principal, index.root, each) for each in (published, release))
-    steps.stage(principal, first, rival)
-    answer = principal.post(second.upload, artifact.request())
-    if answer.status == 409:
-        pytest.skip("the index counts what is staged towards the quota")
-    assert answer.status == 202, f"an upload could not be begun: {answer}"
-    file = steps.finish(principal, steps.FileSession(answer.json()), artifact)
-    steps.publish(principal, first)
-    return Doomed(release, second, artifact, file, rival)
+    first, second = _rivals(principal, index)
+    steps.publish(principal, first.session)
+    return second
 
 
 def collide(principal: Principal, index: Target) -> Doomed:
@@ -98,18 +88,54 @@ def fail_now(principal: Principal, doomed: Doomed) -> Answer:
 def fail_later(principal: Principal, doomed: Doomed) -> Doomed:
     """Bring the session into the state "error" and return it; skip the check if the index refuses at once."""
     answer = principal.post(doomed.session.publish)
-    if answer.refused:
-        pytest.skip("the index finds within the request that it cannot publish")
-    assert answer.status == 202, f"published although it is not possible: {answer}"
+    _require_acceptance(answer)
     state = steps.session_state(principal, doomed.session)
-    assert state == "error", f"after a publication that has to fail, the session is {state}"
+    assert state == "error", f"after a publication that has to fail, the session is {state}: {answer}"
     return doomed
 
 
+def failed(principal: Principal, index: Target) -> Doomed:
+    """Return a session in the state "error"; skip the check if nothing is known to bring one there."""
+    if index.project_quota is None and index.legacy is not None:
+        return fail_later(principal, collide(principal, index))
+    rivals = _rivals(principal, index)
+    # At once, so that the quota is not exhausted yet when the second one is asked for.
+    answers = [principal.post(rival.session.publish) for rival in rivals]
+    for answer in answers:
+        _require_acceptance(answer)
+    states = [steps.session_state(principal, rival.session) for rival in rivals]
+    assert sorted(states) == ["error", "published"], f"of two publications beyond the quota became {states}"
+    return rivals[states.index("error")]
+
+
+def _rivals(principal: Principal, index: Target) -> tuple[Doomed, Doomed]:
+    """Stage two versions of a project, each of which fits into its quota, but not with the other."""
+    quota = index.require_project_quota()
+    project = fresh_release().project
+    releases = (Release(project, "1.0"), Release(project, "2.0"))
+    first, second = (_sized(release, quota) for release in releases)
+    sessions = [steps.open_session(principal, index.root, release) for release in releases]
+    file = steps.stage(principal, sessions[0], first)
+    answer = principal.post(sessions[1].upload, second.request())
+    if answer.status == 409:
+        pytest.skip("the index counts what is staged towards the quota")
+    assert answer.status == 202, f"an upload could not be begun: {answer}"
+    other = steps.finish(principal, steps.FileSession(answer.json()), second)
+    return (
+        Doomed(releases[0], sessions[0], first, file, rival=second),
+        Doomed(releases[1], sessions[1], second, other, rival=first),
+    )
+
+
+def _require_acceptance(answer: Answer) -> None:
+    if answer.refused:
+        pytest.skip("the index finds within the request that it cannot publish")
+    assert answer.ok, f"the publication was neither done nor refused: {answer}"
+
+
 def _sized(release: Release, quota: int) -> Artifact:
-    """Return a wheel of more than half of `quota` and less than all of it."""
-    least = len(release.wheel().data)
-    # Hexadecimal digits compress to half, and a little more.
-    artifact = release.wheel(content=secrets.token_hex(max(0, quota * 3 // 4 - least)))
-    assert quota < 2 * len(artifact.data) < 2 * quota, f"no wheel can be made that fits into {quota} bytes only once"
+    """Return a wheel of three quarters of `quota`."""
+    padding = quota * 3 // 4 - len(release.wheel().data)
+    artifact = release.wheel(content=secrets.token_hex(max(0, padding // 2)))
+    assert quota < 2 * len(artifact.data) < 2 * quota, f"a quota of {quota} bytes is too small to try"
     return artifact

@@ -193,9 +193,9 @@ def _settled(look: Callable[[], Answer]) -> str:
         if state != "processing":
             return state
         assert time.monotonic() < deadline, f"still processing after {_PATIENCE:.0f} seconds: {answer}"
-        # What the index asks for, unless that would make a check of it last for minutes.
-        time.sleep(min(max(pause, answer.retry_after or 0), _LONGEST_PAUSE))
-        pause *= 2
+        # Sooner than Retry-After asks for, as there are many who wait and each waits for a kilobyte.
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def _body(answer: Answer) -> dict[str, Any]:

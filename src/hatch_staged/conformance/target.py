@@ -50,6 +50,11 @@ class Target:
         """Return the quota of a project in bytes; skip the check if it is not known."""
         return _require(self.project_quota, "--project-quota")
 
+    def require_grant(self) -> None:
+        """Skip the check unless the other one can be let upload to a project, and be denied it again."""
+        _require(self.grant, "--grant")
+        _require(self.revoke, "--revoke")
+
     def grant_other(self, project: str) -> None:
         """Let the holder of the other token upload to `project`; skip the check if nobody said how."""
         _run(_require(self.grant, "--grant"), project)

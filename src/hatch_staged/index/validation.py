@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from hatch_staged.archives import ArchiveError, CoreMetadata, read_metadata
+from hatch_staged import archives
 from hatch_staged.index.refusals import InvalidRequestError
 from hatch_staged.protocol.distributions import parse_filename
 from hatch_staged.protocol.problems import ProblemError
@@ -15,6 +15,7 @@ from hatch_staged.protocol.problems import ProblemError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hatch_staged.archives import CoreMetadata
     from hatch_staged.index.objects import Objects
     from hatch_staged.index.records import FileUpload, PublishingSession, Received
     from hatch_staged.protocol.distributions import Distribution
@@ -65,7 +66,10 @@ def check_hashes(hashes: Mapping[str, str]) -> dict[str, str]:
 
 
 def inspect(objects: Objects, file: FileUpload, received: Received) -> CoreMetadata:
-    """Return the core metadata of the received file; raise `InvalidFileError` if it is not the declared one."""
+    """Return the core metadata of the received file.
+
+    Raises `InvalidFileError` if it is not the declared one, or `archives.inspect` refuses it.
+    """
     if received.size != file.size:
         raise InvalidFileError(f"{file.size} bytes were declared, {received.size} were received")
     for algorithm, digest in file.hashes.items():
@@ -75,10 +79,10 @@ def inspect(objects: Objects, file: FileUpload, received: Received) -> CoreMetad
             )
     # The name was checked against the session when it was declared; the metadata inside is checked against the name.
     distribution = parse_filename(file.filename)
-    with objects.open(received.object_key) as archive:
+    with objects.open(received.object_key) as stored:
         try:
-            return read_metadata(archive, distribution)
-        except ArchiveError as error:
+            return archives.inspect(stored, distribution)
+        except archives.ArchiveError as error:
             raise InvalidFileError(str(error)) from None
 
 

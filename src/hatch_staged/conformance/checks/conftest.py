@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hatch_staged.conformance import steps
-from hatch_staged.conformance.artifacts import fresh_release
+from hatch_staged.conformance.artifacts import Release, fresh_release
 from hatch_staged.conformance.conversation import Conversation, converse
+from hatch_staged.conformance.membership import Colleague, Membership, come_and_go
 from hatch_staged.conformance.target import TARGET
 from hatch_staged.conformance.wire import Principal, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hatch_staged.conformance.artifacts import Release
     from hatch_staged.conformance.steps import Session
     from hatch_staged.conformance.target import Target
 
 # About ten times as many as a run makes.
 _MOST_REQUESTS = 20_000
+
+_VERSIONS = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -69,24 +72,39 @@ def session(owner: Principal, index: Target, release: Release) -> Session:
     return steps.open_session(owner, index.root, release)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def established(owner: Principal, index: Target) -> Release:
-    """Return a published release of a project that is the owner's."""
-    release = fresh_release("0.1")
-    session = steps.open_session(owner, index.root, release)
-    steps.stage(owner, session, release.wheel())
-    steps.publish(owner, session)
-    return release
+    """Return a published release of a project that is the owner's and nobody else's."""
+    return _published(owner, index)
 
 
 @pytest.fixture
-def colleague(index: Target, other: Principal, established: Release) -> Iterator[Principal]:
-    """Return the other one, who may upload to the established project for the time of a check."""
-    if index.revoke is None:
-        pytest.skip("--revoke was not given")
-    index.grant_other(established.project)
-    yield other
-    index.revoke_other(established.project)
+def upcoming(established: Release) -> Release:
+    """Return a release of that project that is not published."""
+    return Release(established.project, f"{next(_VERSIONS)}.0")
+
+
+@pytest.fixture(scope="session")
+def colleague(index: Target, other: Principal, owner: Principal) -> Iterator[Colleague]:
+    """Return the other one with a project of the owner's that they may upload to."""
+    index.require_grant()
+    release = _published(owner, index)
+    index.grant_other(release.project)
+    yield Colleague(other, release.project)
+    index.revoke_other(release.project)
+
+
+@pytest.fixture
+def shared(colleague: Colleague) -> Release:
+    """Return a release of the colleague's project that is not published."""
+    return Release(colleague.project, f"{next(_VERSIONS)}.0")
+
+
+@pytest.fixture(scope="session")
+def membership(index: Target, other: Principal, owner: Principal) -> Membership:
+    """Return what the other one was answered while their permission for a project came and went."""
+    index.require_grant()
+    return come_and_go(owner, other, index, _published(owner, index).project)
 
 
 @pytest.fixture(scope="session")
@@ -118,3 +136,12 @@ def _leave_nothing(index: Target, wire: Wire, owner: Principal) -> Iterator[None
         # What the index says to that is not what this check is about, nor is who created the session.
         if not owner.delete(url).ok and index.other_token is not None:
             Principal(wire, index.other_token).delete(url)
+
+
+def _published(owner: Principal, index: Target) -> Release:
+    """Publish a release of a new project."""
+    release = fresh_release("0.1")
+    session = steps.open_session(owner, index.root, release)
+    steps.stage(owner, session, release.wheel())
+    steps.publish(owner, session)
+    return release

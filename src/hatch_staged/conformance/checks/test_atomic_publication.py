@@ -266,6 +266,18 @@ def test_a_collision_that_is_found_at_once_is_refused_with_the_file_name(owner: 
     assert state == "open", f"{state} after a publication that failed at once"
 
 
+@covers(
+    "SESSION-ATOMIC-17",
+    "If the server accepted the publish for deferred processing and detects the conflict during processing, it MUST "
+    "move the session to the error state",
+)
+def test_an_exhausted_quota_that_is_found_later_is_in_the_notices(owner: Principal, index: Target) -> None:
+    failed = failures.failed(owner, index)
+    # Which file is one too many is not always clear, so it need not be named.
+    notices = steps.notices(steps.session_status(owner, failed.session))
+    assert any(notice.strip() for notice in notices), f"no notice says why: {notices}"
+
+
 @covers("SESSION-ATOMIC-15", "it reports the failure according to the publishing session state machine")
 @covers("SESSION-ATOMIC-17", "it MUST move the session to the error state and report the conflicting file(s)")
 def test_a_collision_that_is_found_later_is_in_the_notices(owner: Principal, index: Target) -> None:

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_staged.conformance import simple, stages, steps
-from hatch_staged.conformance.artifacts import Release
-from hatch_staged.conformance.endpoints import endpoints, exceptions
+from hatch_staged.conformance.endpoints import ask_all, endpoints, exceptions
 from hatch_staged.conformance.problems import problem
 from hatch_staged.conformance.requirements import covers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hatch_staged.conformance.artifacts import Release
     from hatch_staged.conformance.endpoints import Endpoint
+    from hatch_staged.conformance.membership import Colleague, Membership
     from hatch_staged.conformance.steps import Session
     from hatch_staged.conformance.target import Target
-    from hatch_staged.conformance.wire import Answer, Principal
+    from hatch_staged.conformance.wire import Principal
 
 # RFC 7235: a scheme, and then either a token or parameters.
 _CHALLENGE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+( +[A-Za-z0-9\-._~+/!#$%&'*^`|\"][^\n]*)?")
@@ -33,129 +34,115 @@ def asked(owner: Principal, index: Target, release: Release, session: Session) -
     return endpoints(index.root, release, session, file)
 
 
-@pytest.fixture
-def established_session(owner: Principal, index: Target, established: Release) -> Session:
-    """Return an open session of the owner for the next release of an established project."""
-    return steps.open_session(owner, index.root, Release(established.project, "2.0"))
-
-
 @covers("AUTH-01", "All endpoints in this specification MUST use standard HTTP authentication mechanisms")
 @covers("AUTH-04", "401 Unauthorized indicates missing or invalid authentication")
 def test_nobody_is_served_without_credentials(anonymous: Principal, asked: tuple[Endpoint, ...]) -> None:
-    served = exceptions(asked, lambda each: each.ask(anonymous), lambda answer: answer.status == 401)
+    served = exceptions(ask_all(asked, anonymous), 401)
     assert not served, f"without credentials: {served}"
 
 
 @covers("AUTH-04", "401 Unauthorized indicates missing or invalid authentication")
 @pytest.mark.parametrize("credentials", _UNKNOWN)
 def test_invalid_credentials_are_not_taken(anonymous: Principal, asked: tuple[Endpoint, ...], credentials: str) -> None:
-    served = exceptions(
-        asked, lambda each: each.ask(anonymous, Authorization=credentials), lambda answer: answer.status == 401
-    )
+    served = exceptions(ask_all(asked, anonymous, Authorization=credentials), 401)
     assert not served, f"with invalid credentials: {served}"
 
 
 @covers("AUTH-01", "standard HTTP authentication mechanisms as defined in RFC 7235")
 @covers("AUTH-02", "Servers use the WWW-Authenticate response header when authentication is required")
 def test_who_is_not_authenticated_is_challenged(anonymous: Principal, asked: tuple[Endpoint, ...]) -> None:
-    def challenged(answer: Answer) -> bool:
-        return _CHALLENGE.fullmatch(answer.headers.get("www-authenticate", "").strip()) is not None
-
-    silent = exceptions(asked, lambda each: each.ask(anonymous), challenged)
-    assert not silent, f"no valid WWW-Authenticate: {silent}"
+    for name, answer in ask_all(asked, anonymous).items():
+        challenge = answer.headers.get("www-authenticate", "").strip()
+        assert challenge, f"{name} has no WWW-Authenticate: {answer}"
+        assert _CHALLENGE.fullmatch(challenge), f"{name} has no valid WWW-Authenticate, but: {challenge}"
 
 
 @covers("AUTH-05", "403 Forbidden indicates insufficient permissions")
 @covers("AUTH-09", "MUST respond with 403 Forbidden if it is not.")
 @covers("AUTH-15", "at least every request that creates, modifies, completes, extends, cancels, or publishes")
 def test_a_stranger_is_forbidden_everything_and_changes_nothing(
-    owner: Principal, other: Principal, index: Target, established_session: Session, established: Release
+    owner: Principal, other: Principal, index: Target, upcoming: Release
 ) -> None:
-    release = Release(established.project, "2.0")
-    file = steps.begin(owner, established_session, release.wheel())
-    asked = endpoints(index.root, release, established_session, file)
-    before = steps.session_status(owner, established_session)
-    allowed = exceptions(asked, lambda each: each.ask(other), lambda answer: answer.status == 403)
+    session = steps.open_session(owner, index.root, upcoming)
+    file = steps.begin(owner, session, upcoming.wheel())
+    before = steps.session_status(owner, session)
+    allowed = exceptions(ask_all(endpoints(index.root, upcoming, session, file), other), 403)
     assert not allowed, f"to a stranger: {allowed}"
-    assert steps.session_status(owner, established_session) == before, "what was forbidden has changed the session"
+    assert steps.session_status(owner, session) == before, "what was forbidden has changed the session"
     assert steps.file_status(owner, file)["status"] == "pending", "what was forbidden has changed the file"
 
 
 @covers("AUTH-05", "403 Forbidden indicates insufficient permissions")
 @covers("AUTH-15", "at least every request that creates, modifies, completes, extends, cancels, or publishes")
 def test_a_stranger_is_forbidden_a_first_release_too(other: Principal, asked: tuple[Endpoint, ...]) -> None:
-    allowed = exceptions(asked, lambda each: each.ask(other), lambda answer: answer.status == 403)
+    allowed = exceptions(ask_all(asked, other), 403)
     assert not allowed, f"to a stranger: {allowed}"
 
 
 @covers("AUTH-09", "MUST respond with 403 Forbidden if it is not.")
 def test_what_is_forbidden_is_told_as_a_problem(other: Principal, asked: tuple[Endpoint, ...]) -> None:
-    for endpoint in asked:
-        answer = endpoint.ask(other)
-        assert answer.status == 403, f"to a stranger: {answer}"
+    for name, answer in ask_all(asked, other).items():
+        assert answer.status == 403, f"{name}, to a stranger: {answer}"
         problem(answer)
 
 
 @covers("AUTH-07", "All session endpoints defined in this specification")
 def test_every_link_is_authorized(
-    other: Principal, index: Target, release: Release, session: Session, owner: Principal
+    owner: Principal, other: Principal, index: Target, release: Release, session: Session
 ) -> None:
     file = steps.begin(owner, session, release.wheel())
     # The stage is "deliberately not governed by this authorization check".
     links = {url for body in (session.body, file.body) for name, url in body["links"].items() if name != "stage"}
     asked = [each for each in endpoints(index.root, release, session, file) if each.url in links]
     assert {each.url for each in asked} >= {session.url, session.upload, session.publish, file.url, file.complete}
-    allowed = exceptions(asked, lambda each: each.ask(other), lambda answer: answer.status == 403)
+    allowed = exceptions(ask_all(asked, other), 403)
     assert not allowed, f"to a stranger: {allowed}"
 
 
 @covers("AUTH-08", "a server MUST verify, contemporaneously on each request")
-@covers("AUTH-13", "if a principal's permission is later restored, its subsequent requests are authorized again.")
-def test_each_answer_goes_by_the_permission_of_the_moment(
-    other: Principal, index: Target, colleague: Principal, established: Release, established_session: Session
-) -> None:
-    url = established_session.url
-    assert colleague.get(url).ok, "a granted permission does not count"
-    index.revoke_other(established.project)
-    denied = other.get(url)
-    index.grant_other(established.project)
-    assert denied.status == 403, f"a revoked permission counts on: {denied}"
-    restored = colleague.get(url)
-    assert restored.ok, f"a denial is sticky: {restored}"
-    begun = colleague.post(established_session.upload, Release(established.project, "2.0").wheel().request())
-    assert begun.ok, f"a denial is sticky: {begun}"
+def test_each_answer_goes_by_the_permission_of_the_moment(membership: Membership) -> None:
+    for answers, status in ((membership.stranger, 403), (membership.revoked, 403)):
+        allowed = exceptions(answers, status)
+        assert not allowed, f"without permission: {allowed}"
+    for answers in (membership.granted, membership.restored):
+        denied = [str(answer) for answer in answers.values() if not answer.ok]
+        assert not denied, f"with permission: {denied}"
 
 
 @covers("AUTH-10", "a session is not tied to the exact credentials that created it")
-@covers(
-    "AUTH-11", "A principal that is granted upload permission after a session is opened may immediately participate"
-)
-def test_who_is_granted_permission_takes_part_in_an_open_session(
-    established_session: Session, established: Release, colleague: Principal
+def test_a_session_goes_on_with_the_credentials_of_another(
+    owner: Principal, index: Target, shared: Release, colleague: Colleague
 ) -> None:
-    session = established_session
-    file = steps.stage(colleague, session, Release(established.project, "2.0").wheel())
-    for extend in (session.extend, file.extend):
-        if extend is not None:
-            answer = colleague.post(extend, {"meta": {"api-version": "2.0"}, "extend-for": 60})
-            assert answer.ok or extend == file.extend, f"the session was not extended: {answer}"
-    steps.publish(colleague, session)
+    session = steps.open_session(owner, index.root, shared)
+    file = steps.stage(colleague.principal, session, shared.wheel())
+    assert colleague.principal.get(session.url).json() == owner.get(session.url).json()
+    steps.delete(colleague.principal, file)
+    steps.publish(colleague.principal, session)
+
+
+@covers("AUTH-11", "A principal that is granted upload permission after a session is opened may immediately")
+def test_who_is_granted_permission_takes_part_in_an_open_session(membership: Membership) -> None:
+    denied = [str(answer) for answer in membership.granted.values() if not answer.ok]
+    assert not denied, f"after permission was granted: {denied}"
 
 
 @covers("AUTH-12", "MUST be denied with a 403 Forbidden on any subsequent request")
-@covers("AUTH-12", "even if that principal created the session")
-def test_who_has_lost_permission_is_denied_their_own_session(
-    owner: Principal, index: Target, colleague: Principal, established: Release
-) -> None:
-    release = Release(established.project, "2.0")
-    session = steps.open_session(colleague, index.root, release)
-    file = steps.begin(colleague, session, release.wheel())
-    index.revoke_other(established.project)
-    asked = endpoints(index.root, release, session, file)
-    allowed = exceptions(asked, lambda each: each.ask(colleague), lambda answer: answer.status == 403)
-    index.grant_other(established.project)
+def test_who_has_lost_permission_is_denied_every_request(membership: Membership) -> None:
+    allowed = exceptions(membership.revoked, 403)
     assert not allowed, f"after the revocation: {allowed}"
-    assert steps.session_status(owner, session)["status"] == "open"
+
+
+@covers("AUTH-12", "even if that principal created the session")
+def test_who_has_lost_permission_is_denied_their_own_session(membership: Membership) -> None:
+    allowed = exceptions(membership.revoked_own, 403)
+    assert not allowed, f"after the revocation: {allowed}"
+    assert membership.untouched == ("open", "open"), f"the sessions have become {membership.untouched}"
+
+
+@covers("AUTH-13", "if a principal's permission is later restored, its subsequent requests are authorized again.")
+def test_a_denial_is_not_sticky(membership: Membership) -> None:
+    denied = [str(answer) for answer in membership.restored.values() if not answer.ok]
+    assert not denied, f"after permission was granted again: {denied}"
 
 
 @covers("AUTH-17", "The unguessable stage preview URL is a separate capability")

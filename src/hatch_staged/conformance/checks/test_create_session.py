@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from hatch_staged.conformance import legacy, simple, stages, steps
 from hatch_staged.conformance.artifacts import Release
-from hatch_staged.conformance.endpoints import endpoints, exceptions
+from hatch_staged.conformance.endpoints import ask_all, endpoints, exceptions
 from hatch_staged.conformance.requirements import covers
 from hatch_staged.conformance.steps import Session
 from hatch_staged.conformance.wire import META
 
 if TYPE_CHECKING:
+    from hatch_staged.conformance.membership import Colleague, Membership
     from hatch_staged.conformance.target import Target
     from hatch_staged.conformance.wire import Answer, Principal
 
@@ -175,15 +176,15 @@ def test_a_reserved_project_cannot_be_navigated_to(
 
 @covers("SESSION-CREATE-15", "at which point the reservation becomes a permanent registration of the name.")
 def test_the_name_of_a_published_release_is_registered(
-    owner: Principal, anonymous: Principal, other: Principal, index: Target, established: Release
+    owner: Principal, anonymous: Principal, other: Principal, index: Target, upcoming: Release
 ) -> None:
-    answer = other.post(index.root, Release(established.project, "2.0").request())
+    answer = other.post(index.root, upcoming.request())
     assert answer.refused, f"somebody else gets a session for the name: {answer}"
-    steps.cancel(owner, steps.open_session(owner, index.root, Release(established.project, "3.0")))
-    answer = other.post(index.root, Release(established.project, "2.0").request())
+    steps.cancel(owner, steps.open_session(owner, index.root, upcoming))
+    answer = other.post(index.root, upcoming.request())
     assert answer.refused, f"the cancelation of a later release has freed the name: {answer}"
     if index.simple is not None:
-        assert simple.page(anonymous, index.simple, established.project).ok
+        assert simple.page(anonymous, index.simple, upcoming.project).ok
 
 
 @covers("SESSION-CREATE-15", "at which point the reservation becomes a permanent registration of the name.")
@@ -197,13 +198,12 @@ def test_a_name_that_was_published_without_files_is_registered(
 
 @covers("SESSION-CREATE-17", "A publishing session is not bound to the specific credentials that created it.")
 def test_a_session_goes_on_with_other_credentials(
-    owner: Principal, index: Target, established: Release, colleague: Principal
+    owner: Principal, index: Target, shared: Release, colleague: Colleague
 ) -> None:
-    release = Release(established.project, "2.0")
-    session = steps.open_session(owner, index.root, release)
-    steps.stage(colleague, session, release.wheel())
-    steps.stage(owner, session, release.sdist())
-    steps.publish(colleague, session)
+    session = steps.open_session(owner, index.root, shared)
+    steps.stage(colleague.principal, session, shared.wheel())
+    steps.stage(owner, session, shared.sdist())
+    steps.publish(colleague.principal, session)
 
 
 @covers("SESSION-CREATE-19", "A request from a principal that is not, or is no longer, so authorized")
@@ -211,22 +211,13 @@ def test_who_is_not_authorized_is_forbidden_each_request(
     owner: Principal, other: Principal, index: Target, release: Release, session: Session
 ) -> None:
     file = steps.begin(owner, session, release.wheel())
-    asked = endpoints(index.root, release, session, file)
-    allowed = exceptions(asked, lambda each: each.ask(other), lambda answer: answer.status == 403)
+    allowed = exceptions(ask_all(endpoints(index.root, release, session, file), other), 403)
     assert not allowed, f"to a stranger: {allowed}"
 
 
 @covers("SESSION-CREATE-19", "or is no longer, so authorized MUST receive a 403 Forbidden.")
-def test_who_is_not_authorized_any_more_is_forbidden_each_request(
-    owner: Principal, index: Target, established: Release, colleague: Principal
-) -> None:
-    release = Release(established.project, "2.0")
-    session = steps.open_session(owner, index.root, release)
-    file = steps.begin(colleague, session, release.wheel())
-    index.revoke_other(established.project)
-    asked = endpoints(index.root, release, session, file)
-    allowed = exceptions(asked, lambda each: each.ask(colleague), lambda answer: answer.status == 403)
-    index.grant_other(established.project)
+def test_who_is_not_authorized_any_more_is_forbidden_each_request(membership: Membership) -> None:
+    allowed = exceptions({**membership.revoked, **membership.revoked_own}, 403)
     assert not allowed, f"after the revocation: {allowed}"
 
 

@@ -84,7 +84,7 @@ def test_a_canceled_file_says_so(owner: Principal, session: Session, release: Re
 
 @covers("FILE-STATUS-04", "While the parent publishing session is in a non-terminal state")
 def test_the_files_of_a_failed_session_have_a_status(owner: Principal, index: Target) -> None:
-    failed = failures.fail_later(owner, failures.doom(owner, index))
+    failed = failures.failed(owner, index)
     state = steps.file_state(owner, failed.file)
     assert state == "completed", f"a file of a session in error is {state}"
     steps.delete(owner, failed.file)

@@ -12,6 +12,7 @@ from hatch_staged.conformance.requirements import covers
 from hatch_staged.conformance.steps import Session
 
 if TYPE_CHECKING:
+    from hatch_staged.conformance.membership import Colleague
     from hatch_staged.conformance.target import Target
     from hatch_staged.conformance.wire import Answer, Principal
 
@@ -97,29 +98,28 @@ def test_a_stranger_is_forbidden_and_not_told_where_the_session_is(
 
 @covers("SESSION-MULTIPLE-06", "so that the existence of the in-progress session is not disclosed.")
 def test_a_stranger_is_told_the_same_with_and_without_a_session(
-    owner: Principal, other: Principal, index: Target, established: Release
+    owner: Principal, other: Principal, index: Target, upcoming: Release
 ) -> None:
-    with_session, without = Release(established.project, "2.0"), Release(established.project, "3.0")
-    steps.open_session(owner, index.root, with_session)
-    answers = [other.post(index.root, each.request()) for each in (with_session, without)]
-    assert [answer.status for answer in answers] == [403, 403], f"a stranger gets {[*map(str, answers)]}"
-    # The versions are of the same length, and so is what an index makes up for each answer.
-    assert len(answers[0].content) == len(answers[1].content), f"a stranger can tell: {[*map(str, answers)]}"
-    assert problem(answers[0]).keys() == problem(answers[1]).keys()
-    assert answers[0].headers.keys() == answers[1].headers.keys(), "a stranger can tell by the headers"
+    without = other.post(index.root, upcoming.request())
+    steps.open_session(owner, index.root, upcoming)
+    beside = other.post(index.root, upcoming.request())
+    assert (without.status, beside.status) == (403, 403), f"a stranger gets {without} and {beside}"
+    # What an index makes up for each answer is of the same length.
+    assert len(without.content) == len(beside.content), f"a stranger can tell: {without} and {beside}"
+    assert problem(without).keys() == problem(beside).keys()
+    assert without.headers.keys() == beside.headers.keys(), "a stranger can tell by the headers"
 
 
 @covers("SESSION-MULTIPLE-07", "An authorized principal receives the 409 Conflict and Location header")
 def test_another_publisher_finds_the_session_and_contributes_to_it(
-    owner: Principal, index: Target, established: Release, colleague: Principal
+    owner: Principal, index: Target, shared: Release, colleague: Colleague
 ) -> None:
-    release = Release(established.project, "2.0")
-    session = steps.open_session(owner, index.root, release)
-    conflict = colleague.post(index.root, release.request())
+    session = steps.open_session(owner, index.root, shared)
+    conflict = colleague.principal.post(index.root, shared.request())
     _conflict(conflict, session)
-    found = Session(colleague.get(conflict.location).json())
-    steps.stage(colleague, found, release.wheel())
-    steps.publish(colleague, found)
+    found = Session(colleague.principal.get(conflict.location).json())
+    steps.stage(colleague.principal, found, shared.wheel())
+    steps.publish(colleague.principal, found)
 
 
 @covers("SESSION-MULTIPLE-08", "the previous session for that pair has reached a terminal published or canceled state")

@@ -145,7 +145,7 @@ def test_the_status_shows_how_a_deferred_publication_ends(owner: Principal, sess
     "When it resolves to error, the session remains editable and the reason is reported in the session's notices",
 )
 def test_a_session_whose_publication_failed_later_can_be_edited(owner: Principal, index: Target) -> None:
-    failed = failures.fail_later(owner, failures.doom(owner, index))
+    failed = failures.failed(owner, index)
     status = steps.session_status(owner, failed.session)
     assert any(notice.strip() for notice in steps.notices(status)), f"no notice says why: {status}"
     failed.repair(owner)

@@ -87,7 +87,7 @@ def test_a_published_session_cannot_be_canceled(
 
 @covers("SESSION-CANCEL-08", "Cancellation is only permitted while the session is open or in the error state.")
 def test_a_session_in_error_can_be_canceled(owner: Principal, index: Target) -> None:
-    failed = failures.fail_later(owner, failures.doom(owner, index))
+    failed = failures.failed(owner, index)
     steps.cancel(owner, failed.session)
     state = steps.session_state(owner, failed.session)
     assert state == "canceled", f"{state} after its cancellation"

@@ -209,7 +209,7 @@ def test_the_release_of_a_published_session_stays_as_it_is(
 @covers("SESSION-STATE-09", "The most recent deferred publish attempt failed.")
 @covers("SESSION-STATE-11", "The human-readable reason MUST be reported in the session's notices")
 def test_the_reason_of_a_failed_publication_is_in_the_notices(owner: Principal, index: Target) -> None:
-    failed = failures.fail_later(owner, failures.doom(owner, index))
+    failed = failures.failed(owner, index)
     status = steps.session_status(owner, failed.session)
     assert any(notice.strip() for notice in steps.notices(status)), f"no notice says why: {status}"
 
@@ -223,7 +223,7 @@ def test_the_reason_is_in_the_notices_of_the_file_that_is_to_blame(owner: Princi
 
 @covers("SESSION-STATE-10", "it permits exactly the same operations as open")
 def test_a_failed_session_is_as_editable_as_an_open_one(owner: Principal, index: Target) -> None:
-    failed = failures.fail_later(owner, failures.doom(owner, index))
+    failed = failures.failed(owner, index)
     release, session = failed.release, failed.session
     steps.delete(owner, failed.file)
     file = steps.stage(owner, session, release.sdist())
@@ -241,14 +241,14 @@ def test_a_failed_session_is_as_editable_as_an_open_one(owner: Principal, index:
 
 @covers("SESSION-STATE-13", "From this state the client can address the problem and publish again")
 def test_a_failed_session_can_be_repaired_and_published(owner: Principal, index: Target) -> None:
-    failed = failures.fail_later(owner, failures.doom(owner, index))
+    failed = failures.failed(owner, index)
     failed.repair(owner)
     steps.publish(owner, failed.session)
 
 
 @covers("SESSION-STATE-13", "or cancel the session.")
 def test_a_failed_session_can_be_canceled(owner: Principal, index: Target) -> None:
-    failed = failures.fail_later(owner, failures.doom(owner, index))
+    failed = failures.failed(owner, index)
     steps.cancel(owner, failed.session)
     state = steps.session_state(owner, failed.session)
     assert state == "canceled", f"{state} after its cancellation"

@@ -93,7 +93,7 @@ def test_a_file_in_processing_keeps_an_open_session_open(owner: Principal, sessi
     "SESSION-TRANSITION-13", "leaves the session in its current editable state (open stays open; error stays error)"
 )
 def test_a_file_that_is_not_completed_keeps_a_failed_session_in_error(owner: Principal, index: Target) -> None:
-    failed = failures.fail_later(owner, failures.doom(owner, index))
+    failed = failures.failed(owner, index)
     steps.delete(owner, failed.file)
     steps.begin(owner, failed.session, failed.release.sdist())
     answer = owner.post(failed.session.publish)
@@ -119,14 +119,14 @@ def test_cancellation_leads_from_open_to_canceled(owner: Principal, session: Ses
 
 @covers("SESSION-TRANSITION-07", "Session canceled (DELETE) | canceled")
 def test_cancellation_leads_from_error_to_canceled(owner: Principal, index: Target) -> None:
-    failed = failures.fail_later(owner, failures.doom(owner, index))
+    failed = failures.failed(owner, index)
     steps.cancel(owner, failed.session)
     _expect(owner, failed.session, "canceled", "its cancellation")
 
 
 @covers("SESSION-TRANSITION-09", "processing | Deferred processing fails | error")
 def test_a_publication_that_fails_later_leads_to_error(owner: Principal, index: Target) -> None:
-    failed = failures.fail_later(owner, failures.doom(owner, index))
+    failed = failures.failed(owner, index)
     if index.simple is not None:
         public = simple.files(owner, index.simple, failed.release.project)
         if failed.artifact.filename in public:
@@ -146,7 +146,7 @@ def test_a_processing_session_is_not_canceled(owner: Principal, session: Session
 
 @covers("SESSION-TRANSITION-11", "error | A file is uploaded, replaced, or deleted | error")
 def test_changes_of_files_leave_a_failed_session_in_error(owner: Principal, index: Target) -> None:
-    failed = failures.fail_later(owner, failures.doom(owner, index))
+    failed = failures.failed(owner, index)
     session, release = failed.session, failed.release
     steps.delete(owner, failed.file)
     _expect(owner, session, "error", "a deletion")
@@ -159,7 +159,7 @@ def test_changes_of_files_leave_a_failed_session_in_error(owner: Principal, inde
 
 @covers("SESSION-TRANSITION-12", "error | Publish retried | processing or published")
 def test_publication_can_be_retried_from_error(owner: Principal, index: Target) -> None:
-    failed = failures.fail_later(owner, failures.doom(owner, index))
+    failed = failures.failed(owner, index)
     failed.repair(owner)
     answer = owner.post(failed.session.publish)
     assert answer.status in {201, 202}, f"the retried publication was refused: {answer}"

@@ -1,0 +1,46 @@
+"""Whether a file is a wheel or a source distribution as the packaging specifications have it, found with bounded work.
+
+The client asks before it sends a byte, the index before it accepts a file: what one refuses, so does the other.  Where
+the specifications leave room, what PyPI refuses is refused, and what it takes is taken.
+
+`wheels` and `sdists` know what is in an archive, `zip_layout` that a ZIP file means the same to all who read it,
+`paths` where entries may lie, `core_metadata` what METADATA and PKG-INFO may say, `bounds` how much is read of
+anything.
+
+Sources: the packaging specifications "Binary distribution format", "Source distribution format", "Core metadata".
+"""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING
+
+from hatch_staged.archives import core_metadata, sdists, wheels
+from hatch_staged.archives.bounds import ArchiveError, broken_as_such
+from hatch_staged.archives.core_metadata import CoreMetadata
+from hatch_staged.protocol.distributions import Kind
+
+if TYPE_CHECKING:
+    from hatch_staged.protocol.distributions import Distribution
+
+__all__ = ["ArchiveError", "CoreMetadata", "holds", "inspect"]
+
+
+def inspect(file: IO[bytes], distribution: Distribution) -> CoreMetadata:
+    """Return the core metadata in `file`, a seekable archive.
+
+    Raises `ArchiveError` if it is not a valid archive of its kind, or not of what its file name (`distribution`) says.
+    Of a wheel, only what is read is unpacked: hashes in RECORD and checksums of other entries are not checked.
+    """
+    read = wheels.inspect if distribution.kind is Kind.WHEEL else sdists.inspect
+    with broken_as_such():
+        return core_metadata.check(read(file, distribution), distribution)
+
+
+def holds(file: IO[bytes], distribution: Distribution, name: str) -> bool:
+    """Whether `file`, a seekable archive, has an entry called `name` in any of its folders.
+
+    Raises `ArchiveError` if the archive is broken.
+    """
+    names = wheels.names if distribution.kind is Kind.WHEEL else sdists.names
+    with broken_as_such():
+        return any(each.rpartition("/")[2] == name for each in names(file))
