@@ -22,6 +22,7 @@ from tests.conformance.faults.changes import (
 from tests.conformance.faults.means import (
     CANCEL,
     COMPLETE,
+    CREATE_FILE,
     EXTEND,
     FILE_BODIES,
     FILE_EXTEND,
@@ -58,10 +59,25 @@ def _html(exchange: Exchange) -> None:
     exchange.asked_headers["accept"] = "text/html"
 
 
-def _terse(exchange: Exchange) -> None:
+def _details(exchange: Exchange) -> None:
+    """Spell a member of problem details as one place of the PEP does."""
     told = exchange.answer
-    if exchange.status >= 400 and told:
-        exchange.answer = {**{each: told[each] for each in ("title", "status", "meta", "errors") if each in told}}
+    if "detail" in told:
+        exchange.answer = {
+            **{name: value for name, value in told.items() if name != "detail"},
+            "details": told["detail"],
+        }
+
+
+def _taken_for_the_required_one(exchange: Exchange) -> None:
+    if exchange.message.get("mechanism") == VENDOR:
+        exchange.message = {**exchange.message, "mechanism": "http-post-bytes"}
+        exchange.asked_headers["x-mechanism"] = VENDOR
+
+
+def _named_as_asked(exchange: Exchange) -> None:
+    if "x-mechanism" in exchange.asked_headers:
+        exchange.answer = {**exchange.answer, "mechanism": {"identifier": VENDOR, "somewhere": "else"}}
 
 
 def _nested(mechanism: dict[str, Any]) -> dict[str, Any]:
@@ -115,7 +131,7 @@ poor = both(
     request(EXTEND, _not_there),
     success(CANCEL, _no_content),
     success((PUBLISH, COMPLETE), _without_body),
-    answer(UPLOAD_API, _terse),
+    answer(UPLOAD_API, _details),
     request((SIMPLE_PAGE, STAGE_PAGE), _html),
 )
 
@@ -123,7 +139,9 @@ poor = both(
 rich = both(
     success(SESSION_BODIES, key("mechanisms", to=lambda known: [VENDOR, *known])),
     success((*SESSION_BODIES, *FILE_BODIES), with_key("_us", {"color": "green"})),
+    request(CREATE_FILE, _taken_for_the_required_one),
     success(FILE_BODIES, key("mechanism", to=_nested)),
+    success(CREATE_FILE, _named_as_asked),
     success(FILE_BODIES, key("links", to=_extendable)),
     answer(SEND, instead_of(204, 200)),
     request(FILE_EXTEND, _unchanged),
