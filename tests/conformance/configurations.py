@@ -43,7 +43,7 @@ DEFERRED = Configuration(
 #: Sessions live for seconds and are forgotten some seconds after their end.
 SHORT_LIVED = Configuration(
     "short-lived",
-    Limits(session_lifetime=3, longest_session=30, retention=5, sweep_interval=1),
+    Limits(session_lifetime=8, longest_session=60, retention=4, sweep_interval=1),
     options=("--patience", "15"),
 )
 #: An index that has as little as the PEP allows, and one that has more than ours.

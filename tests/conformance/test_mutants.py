@@ -1,6 +1,6 @@
 """A check that cannot fail is no check: every fault that is put into our index is caught by the suite.
 
-With the variable ``WHOLE_SUITE`` set, the whole suite is run against each mutant, not only what has to catch it.
+With ``HATCH_STAGED_WHOLE_SUITE`` set, the whole suite is run against each mutant, not only what has to catch it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.conformance.faults.mutant import Mutant
     from tests.conformance.trials import Trial, Workshop
 
-WHOLE = bool(os.environ.get("WHOLE_SUITE"))
+WHOLE = bool(os.environ.get("HATCH_STAGED_WHOLE_SUITE"))
 
 #: Sections in which nothing can be broken in one place.
 WITHOUT_MUTANT: set[str] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent.parent
 #: A run that takes longer hangs (seconds).
-PATIENCE = 300
+PATIENCE = 600
+# So that uv is found, which is installed with Hatch.
+_VARIABLES = {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])}
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,9 @@ class Workshop:
         command += ["--grant", shlex.join([*member, "add", "{project}"])]
         command += ["--revoke", shlex.join([*member, "remove", "{project}"])]
         command += [*self.configuration.options, *(f"--only={identifier}" for identifier in only)]
-        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        ended = subprocess.run(
+            command, cwd=ROOT, env=_VARIABLES, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
         listed = json.loads(out.read_text())["requirements"] if out.exists() else []
         verdicts = {each["id"]: Verdict(each["result"], each["level"], each["seen"]) for each in listed}
         return Trial(ended.returncode, ended.stderr, verdicts)

@@ -11,9 +11,7 @@ from tests.conformance.faults.changes import (
     key,
     refusal,
     request,
-    status,
     success,
-    with_key,
     without,
 )
 from tests.conformance.faults.means import CREATE, CREATE_FILE, SESSION_BODIES, STATUS, UPLOAD_API, Exchange
@@ -132,8 +130,8 @@ ANSWERS = (
     ),
     mutant(
         "meta has a key of the index's own",
-        success((CREATE, STATUS), with_key("pypi", {"a": 1})),
+        success((CREATE, STATUS), key("meta", to=lambda meta: {**meta, "pypi": {"color": "green"}})),
         "SESSION-META-02",
     ),
-    mutant("a wrong request is a fault of the index", refusal(CREATE, status(500)), "ERROR-05"),
+    mutant("errors have no title", refusal(UPLOAD_API, without("title")), "ERROR-05", "ERROR-06"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.conformance.faults.changes import answer, header, instead_of, refusal, replaced, request
+from tests.conformance.faults.changes import answer, header, instead_of, refusal, replaced
 from tests.conformance.faults.means import (
     CANCEL,
     COMPLETE,
@@ -127,13 +127,6 @@ def _guarded_stage(exchange: Exchange) -> None:
         exchange.status = 401
 
 
-def _own_scheme(exchange: Exchange) -> None:
-    secret = exchange.asked_headers.pop("x-index-token", "")
-    exchange.asked_headers.pop("authorization", None)
-    if secret:
-        exchange.asked_headers["authorization"] = f"Bearer {secret}"
-
-
 def _open(name: str, endpoint: Endpoint, *breaks: str) -> Mutant:
     return mutant(f"a stranger may {name}", _open_to_strangers(endpoint), *breaks)
 
@@ -173,11 +166,6 @@ AUTHORIZATION = (
     _open("complete a file", COMPLETE, "AUTH-15", "SECURITY-01"),
     mutant("bytes are taken from anybody", _without_credentials(SEND), "HTTP-POST-BYTES-02"),
     mutant("a session is shown to anybody", _without_credentials(STATUS), "AUTH-01"),
-    mutant(
-        "credentials are in a header of the index's own",
-        request(UPLOAD_API, _own_scheme),
-        "AUTH-01",
-    ),
     mutant(
         "a session is its creator's alone",
         _only_whoever_created,

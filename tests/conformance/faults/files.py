@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tests.conformance.configurations import DEFERRED
 from tests.conformance.faults.changes import (
     answer,
+    both,
     file_transition,
     filled_in,
     header,
@@ -46,6 +47,14 @@ def _nothing(_sound: object) -> Callable[..., None]:
 def _any_filename(exchange: Exchange) -> None:
     if exchange.status == 400 and "filename" in exchange.body.decode():
         exchange.status = 409
+
+
+def _accepted_without(name: str) -> Callable[[Exchange], None]:
+    def change(exchange: Exchange) -> None:
+        if name not in exchange.message:
+            exchange.status = 202
+
+    return change
 
 
 def _any_mechanism(exchange: Exchange) -> None:
@@ -101,7 +110,7 @@ FILES = (
     mutant("a wrong file name is a conflict", refusal(CREATE_FILE, _any_filename), "FILE-CREATE-08"),
     mutant(
         "a file need not have a name",
-        request(CREATE_FILE, filled_in("filename", "a-1.0.tar.gz")),
+        answer(CREATE_FILE, _accepted_without("filename")),
         "FILE-CREATE-06",
     ),
     mutant(
@@ -152,7 +161,7 @@ FILES = (
         "FILE-COMPLETE-05",
     ),
     mutant("hashes are not checked", replaced(validation, "inspect", _any_hashes), "FILE-STATE-07"),
-    mutant("sizes are not checked", replaced(validation, "inspect", _any_size), "FILE-STATE-07"),
+    mutant("sizes are not checked", replaced(validation, "inspect", _any_size), "FILE-CREATE-09"),
     mutant(
         "a file whose completion fails stays pending",
         replaced(completion, "settle", _pending_after_failure),
@@ -172,8 +181,11 @@ FILES = (
         "FILE-STATE-16",
     ),
     mutant(
-        "a file in error is completed at a second attempt",
-        file_transition(FileState.ERROR, FileEvent.COMPLETE, FileState.COMPLETED),
+        "a file in error is sent again and completed",
+        both(
+            file_transition(FileState.ERROR, FileEvent.TRANSFER, FileState.ERROR),
+            file_transition(FileState.ERROR, FileEvent.COMPLETE, FileState.COMPLETED),
+        ),
         "FILE-STATE-16",
         "FILE-TRANSITION-12",
     ),

@@ -143,11 +143,11 @@ PUBLICATION = (
         "a published session is canceled",
         session_transition(PUBLISHED, SessionEvent.CANCEL, CANCELED),
         "SESSION-STATE-08",
+        "SESSION-CANCEL-08",
     ),
     mutant(
         "an open session cannot be canceled",
         session_transition(OPEN, SessionEvent.CANCEL, None),
-        "SESSION-CANCEL-08",
         "SESSION-TRANSITION-07",
     ),
     # Complete a Publishing Session
@@ -274,7 +274,7 @@ PUBLICATION = (
     mutant(
         "a failed session cannot be canceled",
         session_transition(ERROR, SessionEvent.CANCEL, None),
-        "SESSION-CANCEL-08",
+        "SESSION-TRANSITION-07",
         where=DEFERRED,
     ),
     mutant(
