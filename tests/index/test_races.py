@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import random
@@ -17,18 +18,20 @@ from typing import TYPE_CHECKING
 from tests.index import uploading
 from tests.index.building import build
 
-from hatch_staged.index import catalogue, expiry, sessions, uploads
+from hatch_staged.index import catalogue, expiry, legacy, sessions, uploads
 from hatch_staged.index.core import Limits, unguessable
 from hatch_staged.index.database import file_rows, session_rows
+from hatch_staged.index.multipart import Part
 from hatch_staged.index.refusals import ConflictingError, SessionExistsError, UnknownError
 from hatch_staged.index.worker import work
 from hatch_staged.protocol.distributions import parse_filename
 from hatch_staged.protocol.states import FileState, RefusedTransitionError, SessionState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     import pytest
+    from tests.index.building import Built
 
     from hatch_staged.index.authorization import Principal
     from hatch_staged.index.core import Index
@@ -76,6 +79,7 @@ class Race:
                 self.create,
                 lambda: self.upload(number, by=name),
                 lambda: self.upload(number, by=name),
+                lambda: self.upload_by_the_legacy_api(number, by=name),
                 lambda: self.delete(number),
                 self.publish,
                 self.publish,
@@ -105,8 +109,8 @@ class Race:
             return "there is one"
 
     def upload(self, number: int, *, by: str) -> str:
-        """Upload a file of one of three names, with bytes that nobody else has."""
-        built = build(self.filenames()[number], content=by.encode() + bytes(10_000 if number == 2 else 0))
+        """Upload a file into the session."""
+        built = self.build(number, by=by)
         session = self.session()
         try:
             file = uploading.create(self.index, self.principal, session, built)
@@ -114,6 +118,35 @@ class Race:
             return f"upload {uploads.complete(self.index, self.principal, file.address).file.state.value}"
         except REFUSALS:
             return "upload refused"
+
+    def upload_by_the_legacy_api(self, number: int, *, by: str) -> str:
+        """Publish a file of the same three names at once."""
+        built = self.build(number, by=by)
+        said = parse_filename(built.filename)
+        fields = {
+            ":action": "file_upload",
+            "protocol_version": "1",
+            "filetype": legacy.FILE_TYPES[said.kind],
+            "name": said.project,
+            "version": str(said.version),
+            "sha256_digest": built.sha256,
+        }
+
+        async def parts() -> AsyncIterator[Part]:
+            for field, value in fields.items():
+                yield Part(field, None, uploading.chunked(value.encode()))
+            yield Part("content", built.filename, uploading.chunked(built.data))
+
+        try:
+            artifact = asyncio.run(legacy.upload(self.index, self.principal, parts()))
+        except REFUSALS:
+            return "legacy upload refused"
+        assert artifact.file_id in self.public()
+        return "legacy upload published"
+
+    def build(self, number: int, *, by: str) -> Built:
+        """Return a file of one of three names, with bytes that nobody else has."""
+        return build(self.filenames()[number], content=by.encode() + bytes(10_000 if number == 2 else 0))
 
     def delete(self, number: int) -> str:
         """Delete the file of a name."""
