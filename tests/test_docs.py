@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 import socket
@@ -16,11 +17,18 @@ import click
 import pytest
 import tomlkit
 from hatch.cli import hatch
+from starlette.testclient import TestClient
 from tests import console_pages
 
 from hatch_staged import cli, errors
+from hatch_staged.conformance import verdict
+from hatch_staged.conformance.requirements import requirements
 from hatch_staged.hatch import context, settings
 from hatch_staged.hatch.commands import extend
+from hatch_staged.index import legacy, openapi, server, urls, wire
+from hatch_staged.index.app import create_app
+from hatch_staged.index.configuration import read_limits
+from hatch_staged.index.core import Limits, open_index
 from hatch_staged.index.records import Permission
 from hatch_staged.repositories import KNOWN, LOCAL, Repository
 from hatch_staged.stage import stagefile
@@ -139,9 +147,12 @@ def test_links_to_files_lead_somewhere(name: str) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
+TEAM_INDEX = text_of(DOCS / "howto-team-index.md")
+
 # reference/commands.md
 
 COMMANDS = text_of(REFERENCE / "commands.md")
+CONFORMANCE = text_of(REFERENCE / "conformance.md")
 LEAVES = dict(leaves(cli.stage))
 ON_THE_STAGE_FILE = {"status", "publish", "cancel", "pull"}
 HELP = {"-h", "--help"}
@@ -151,9 +162,23 @@ HELP = {"-h", "--help"}
 def test_a_verb_is_documented_with_exactly_its_options(verb: str) -> None:
     shared = "### Shared options" if verb in ON_THE_STAGE_FILE else "## Verbs of an index"
     documented = code(section(COMMANDS, f"### {verb}"))
-    common = code(section(COMMANDS, shared).partition("\n### ")[0])
+    common = set() if verb == "conformance" else code(section(COMMANDS, shared).partition("\n### ")[0])
     written = {span for span in documented | common if span.startswith("-")}
     assert {span for span in written if " " not in span} - HELP == options(LEAVES[verb]) - HELP
+
+
+def test_the_page_on_conformance_has_exactly_its_options_too() -> None:
+    documented = {span for span in code(section(CONFORMANCE, "## Run it")) if re.fullmatch(r"--?[a-z-]+", span)}
+    assert documented == options(LEAVES["conformance"]) - HELP
+
+
+def test_the_example_of_a_result_is_one() -> None:
+    [example] = blocks(REFERENCE / "conformance.md", "json")
+    [entry] = json.loads(example)["requirements"]
+    requirement = requirements()[entry["id"]]
+    outcome = verdict.Outcome(entry["checks"][0], (requirement.id,), verdict.Result.PASSED)
+    [passed] = [each for each in verdict.judge([outcome]) if each.requirement == requirement]
+    assert json.loads(verdict.as_json([passed], json.loads(example)["index"])) == json.loads(example)
 
 
 def test_no_other_verb_is_documented() -> None:
@@ -174,7 +199,7 @@ def test_the_options_before_the_verb_are_documented(capsys: pytest.CaptureFixtur
 
 
 def test_the_permissions_are_documented() -> None:
-    documented = code(section(text_of(DOCS / "howto-team-index.md"), "## Give out tokens"))
+    documented = code(section(TEAM_INDEX, "## Give out tokens"))
     assert {f"--can {permission.value}" for permission in Permission} <= documented
 
 
@@ -189,6 +214,7 @@ def test_every_exit_code_is_documented() -> None:
 
 # reference/configuration.md
 
+DAY = 24 * 60 * 60
 CONFIGURATION = text_of(REFERENCE / "configuration.md")
 
 
@@ -211,6 +237,31 @@ def test_the_documented_table_is_accepted_with_the_documented_defaults() -> None
 
 def test_every_known_name_is_documented() -> None:
     assert {LOCAL, *KNOWN} <= code(section(CONFIGURATION, "## Known names"))
+
+
+def test_every_limit_of_an_index_is_documented_with_its_default() -> None:
+    rows = re.findall(
+        r"^\| `([a-z-]+)` \|.*\| `(\d+)`.* \|$", section(CONFIGURATION, "## Limits of an index"), re.MULTILINE
+    )
+    limits = {name.replace("_", "-"): str(default) for name, default in vars(Limits()).items()}
+    assert rows == list(limits.items())
+
+
+def test_the_example_of_limits_is_accepted(tmp_path: Path) -> None:
+    [example] = re.findall(r"^```toml\n(.*?)^```$", section(TEAM_INDEX, "## Limits"), re.MULTILINE | re.DOTALL)
+    (tmp_path / "index.toml").write_text(example, encoding="utf-8")
+    assert read_limits(tmp_path / "index.toml", Limits) != Limits()
+
+
+def test_times_told_of_limits_are_the_defaults() -> None:
+    told = section(TEAM_INDEX, "## Limits")
+    defaults = Limits()
+    assert (defaults.session_lifetime, defaults.longest_session) == (7 * DAY, 30 * DAY)
+    assert "grants a release a week, and a month" in told
+    assert (defaults.sweep_interval, defaults.retention, defaults.orphan_age) == (5 * 60, 30 * DAY, DAY)
+    assert "within five minutes" in told
+    assert "another 30 days" in told
+    assert "within a day" in told
 
 
 def test_every_variable_is_documented() -> None:
@@ -252,3 +303,42 @@ def test_the_documented_command_prints_the_digest(tmp_path: Path) -> None:
     digest = f"sha256:{printed.stdout.split()[0]}"
     # which would be refused if it did not fit
     stagefile.parse(re.sub(r'^digest = ".*"$', f'digest = "{digest}"', example, flags=re.MULTILINE), STAGE_FILE)
+
+
+# reference/http.md
+
+HTTP = text_of(REFERENCE / "http.md")
+
+
+def test_every_path_is_documented() -> None:
+    documented = {path for path in code(section(HTTP, "## URLs")) if path.startswith("/")}
+    known = {path if path.startswith("/-/") else path[: path.find("/", 1) + 1] or path for path in openapi.OPERATIONS}
+    known = {"/" if path == urls.HOME else path for path in known} - {urls.SIMPLE.rstrip("/")}
+    assert known <= documented
+
+
+def test_every_field_of_a_form_is_documented() -> None:
+    assert code(section(HTTP, "## Upload 1.0")) >= legacy.FIELDS
+
+
+def test_the_limits_of_a_request_are_documented() -> None:
+    table = section(HTTP, "## Limits of a request")
+    limits = Limits()
+    for told in (
+        f"{limits.request_size // 1024**2} MiB, within {limits.body_timeout} seconds",
+        f"never stops for {limits.body_timeout} seconds",
+        f"{limits.form_size // 1024**2} MiB together, {legacy.MOST_FIELDS} fields",
+        f"within {wire.HEAD_TIMEOUT} seconds",
+        f"| {server.MOST_REQUESTS} |",
+    ):
+        assert told in table
+
+
+def test_every_metric_is_documented(tmp_path: Path) -> None:
+    with open_index(tmp_path) as index, TestClient(create_app(index)) as client:
+        # One request, so that there is something to count.
+        client.get(urls.HOME)
+        shown = set(re.findall(r"^(hatch_staged_\w+)", client.get(urls.METRICS).text, re.MULTILINE))
+    assert {name for name in shown if not name.endswith("_created")} == {
+        name for name in code(section(HTTP, "## Metrics")) if name.startswith("hatch_staged_")
+    }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hatch_staged.conformance.command import conformance
 from hatch_staged.errors import ConfigurationError, StagedError
 from hatch_staged.index_cli import project, serve, token
 
@@ -125,6 +126,7 @@ def pull(desk: Desk, *, release: str) -> None:
 stage.add_command(serve)
 stage.add_command(token)
 stage.add_command(project)
+stage.add_command(conformance)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

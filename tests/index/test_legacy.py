@@ -10,7 +10,7 @@ import pytest
 from tests.index import forms, uploading
 from tests.index.building import build, metadata_of
 
-from hatch_staged.index import catalogue, legacy, sessions
+from hatch_staged.index import catalogue, legacy, projects, sessions
 from hatch_staged.index.core import Limits
 from hatch_staged.index.records import Permission
 from hatch_staged.index.refusals import (
@@ -21,6 +21,7 @@ from hatch_staged.index.refusals import (
     TooLargeError,
     UnknownError,
 )
+from hatch_staged.protocol.states import SessionState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -101,21 +102,50 @@ def test_published_name_is_taken(index: Index, alice: Principal, published: str,
     assert error.detail == "foo-1.0-py3-none-any.whl is published; published files cannot be replaced."
 
 
-def test_name_that_is_taken_while_the_bytes_come(index: Index, alice: Principal) -> None:
+@pytest.mark.parametrize(("overtaker", "kind"), [("alice", ConflictingError), ("bob", ForbiddenError)])
+def test_name_that_is_taken_while_the_bytes_come(
+    index: Index, principal: Callable[..., Principal], overtaker: str, kind: type[RefusedError]
+) -> None:
+    alice, faster = principal("alice"), principal(overtaker)
+
     async def overtaken(content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for chunk in content:
             yield chunk
-        await legacy.upload(index, alice, forms.parts(forms.form(WHEEL)))
+        await legacy.upload(index, faster, forms.parts(forms.form(WHEEL)))
 
     async def slow() -> AsyncIterator[Part]:
         async for part in forms.parts(forms.form(build(content=b"other"))):
             yield replace(part, content=overtaken(part.content)) if part.name == "content" else part
 
-    with pytest.raises(ConflictingError):
+    with pytest.raises(kind):
         asyncio.run(legacy.upload(index, alice, slow()))
     assert len(list(index.objects.list())) == 1
     [artifact] = catalogue.published(index, "foo").artifacts
     assert artifact.hashes == {"sha256": WHEEL.sha256}
+
+
+def test_name_that_a_publication_in_processing_has_reserved_is_taken(index: Index, alice: Principal) -> None:
+    deferring = replace(index, limits=Limits(immediate_files=0))
+    session = sessions.create(index, alice, name="foo", version="1.0").session
+    uploading.stage(index, alice, session, WHEEL)
+    assert sessions.publish(deferring, alice, session.id).session.state is SessionState.PROCESSING
+    for spelling in (WHEEL.filename, "Foo-1.0.0-py3-none-any.whl"):
+        error = refused(index, alice, forms.form(build(spelling, content=b"other")), ConflictingError)
+        assert error.detail == "foo-1.0-py3-none-any.whl is published; published files cannot be replaced."
+    upload(index, alice, forms.form(build("foo-1.0.tar.gz")))
+    assert [each.filename for each in catalogue.published(index, "foo").artifacts] == ["foo-1.0.tar.gz"]
+
+
+def test_members_of_a_project_may_upload(index: Index, alice: Principal, bob: Principal) -> None:
+    upload(index, alice)
+    projects.add_member(index, "foo", "bob")
+    upload(index, bob, forms.form(build("foo-1.1.tar.gz")))
+
+
+def test_published_files_of_a_project_have_a_limit_together(index: Index, alice: Principal) -> None:
+    small = replace(index, limits=Limits(project_size=len(WHEEL.data)))
+    upload(small, alice)
+    refused(small, alice, forms.form(build("foo-1.1.tar.gz")), ConflictingError)
 
 
 def test_file_that_is_only_staged_is_no_conflict(index: Index, alice: Principal) -> None:

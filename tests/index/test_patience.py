@@ -133,6 +133,6 @@ def test_answer_may_take_longer_than_a_body(impatient: Index, api: Api) -> None:
     session = api.create()
     api.stage(session, WHEEL)
     path = session["links"]["stage"].removeprefix("http://index.test").replace("/simple/", f"/files/{WHEEL.filename}")
-    line = ask(impatient, api.secret, Line({"type": "http.request"}), path, "", method="GET")
+    line = ask(impatient, api.secret, Line(begun(b"")), path, "", method="GET")
     assert line.sent[0]["status"] == 200
     assert b"".join(message["body"] for message in line.sent[1:]) == WHEEL.data

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from httpx2 import Response
+    from tests.index.conftest import Clock
 
     from hatch_staged.index.core import Index
 
@@ -226,6 +227,32 @@ def test_extension_and_cancelation(api: Api) -> None:
     assert (canceled.status_code, canceled.json()["status"]) == (200, "canceled")
     for refused in (api.delete(session["links"]["session"]), api.post(session["links"]["publish"])):
         assert "refused while canceled" in is_problem(refused, 409)["detail"]
+
+
+def test_extension_beyond_the_limits_is_a_success_and_never_takes_time_away(
+    api: Api, index: Index, clock: Clock
+) -> None:
+    """If the server refuses to extend, "it MUST still return a success response"."""
+    session = api.create()
+    granted = [session["expires-at"]]
+    for seconds in (10**6, 10**9, 1, 2**63, 10**30, 10**4000):
+        extended = api.post(session["links"]["extend"], {"meta": META, "extend-for": seconds})
+        assert extended.status_code == 200
+        granted.append(extended.json()["expires-at"])
+        clock.advance(hours=1)
+    assert granted == sorted(granted)
+    assert granted[2:] == ["2026-12-22T12:00:00Z"] * 5
+    # Whoever lowers the limits takes nothing back.
+    lower = replace(index, limits=Limits(session_lifetime=1, longest_session=1))
+    with TestClient(create_app(lower), base_url="http://index.test", raise_server_exceptions=False) as client:
+        again = Api(client, api.secret).post(session["links"]["extend"], {"meta": META, "extend-for": 5})
+    assert (again.status_code, again.json()["expires-at"]) == (200, "2026-12-22T12:00:00Z")
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 1.5, "60", None, True])
+def test_extension_is_for_a_whole_number_of_seconds(api: Api, seconds: object) -> None:
+    links = api.create()["links"]
+    assert sources(api.post(links["extend"], {"meta": META, "extend-for": seconds})) == ["extend-for"]
 
 
 @pytest.mark.parametrize(

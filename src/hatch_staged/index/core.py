@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+import string
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from hatch_staged.errors import ConfigurationError
+from hatch_staged.index.configuration import read_limits
 from hatch_staged.index.database import token_rows
 from hatch_staged.index.database.engine import Database, open_sqlite
 from hatch_staged.index.objects import FolderObjects, Objects
@@ -19,41 +21,51 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _DAY = 24 * 60 * 60
+_LETTERS = string.ascii_letters + string.digits
+
+
+# So that no sum of times leaves the calendar (seconds: a hundred years).
+_LONGEST = 100 * 365 * _DAY
+
+
+def _limit(default: int, *, least: int = 1, most: int = 2**60) -> int:
+    """Return a field of `Limits` that an operator may set to a value from `least` to `most`."""
+    return field(default=default, metadata={"least": least, "most": most})
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What the index grants; times in seconds, sizes in bytes."""
+    """What the index grants; times in seconds, sizes in bytes.  See `hatch_staged.index.configuration`."""
 
     #: "It is recommended that servers expunge their sessions after no less than a week"
-    session_lifetime: int = 7 * _DAY
+    session_lifetime: int = _limit(7 * _DAY, most=_LONGEST)
     #: from a session's creation, with all its extensions
-    longest_session: int = 30 * _DAY
+    longest_session: int = _limit(30 * _DAY, most=_LONGEST)
     #: how long the status of a session that has ended is kept
-    retention: int = 30 * _DAY
-    file_size: int = 10 * 1024**3
+    retention: int = _limit(30 * _DAY, least=0, most=_LONGEST)
+    file_size: int = _limit(10 * 1024**3)
     #: of all files of a session together, as declared
-    session_size: int = 100 * 1024**3
+    session_size: int = _limit(100 * 1024**3)
     #: of all published files of a project together; asked at publication
-    project_size: int = 1024**4
+    project_size: int = _limit(1024**4)
     #: sessions of one project that are live at once
-    open_sessions: int = 100
+    open_sessions: int = _limit(100)
     #: completing a larger file is deferred: "validation that may take longer than reasonable in a single HTTP request"
-    immediate_size: int = 64 * 1024**2
+    immediate_size: int = _limit(64 * 1024**2, least=0)
     #: publishing more files is deferred
-    immediate_files: int = 100
+    immediate_files: int = _limit(100, least=0)
     #: of a JSON body
-    request_size: int = 1024**2
+    request_size: int = _limit(1024**2, least=1024)
     #: how long a body may stop arriving, and how long a JSON body may take as a whole
-    body_timeout: float = 60
+    body_timeout: float = _limit(60, most=_LONGEST)
     #: of all fields of a form of the legacy API together, without the file; the description is one of them
-    form_size: int = 16 * 1024**2
+    form_size: int = _limit(16 * 1024**2, least=1024)
     #: how long an object may lie without a row that points at it; longer than any upload takes
-    orphan_age: int = _DAY
+    orphan_age: int = _limit(_DAY, least=60, most=_LONGEST)
     #: between two looks for expired sessions and orphans
-    sweep_interval: int = 5 * 60
+    sweep_interval: int = _limit(5 * 60, most=_LONGEST)
     #: between two looks for what is in processing, apart from those right after a request
-    work_interval: int = 60
+    work_interval: int = _limit(60, most=_LONGEST)
 
 
 def utc_now() -> datetime:
@@ -62,8 +74,8 @@ def utc_now() -> datetime:
 
 
 def unguessable() -> str:
-    """Return 256 random bits, as a word that fits into a URL."""
-    return secrets.token_urlsafe(32)
+    """Return 256 random bits, as a word for URLs and for command lines, where a dash would begin an option."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(43))
 
 
 @dataclass(frozen=True)
@@ -96,16 +108,19 @@ def open_index(
 ) -> Index:
     """Return the index whose data is in the folder `data_dir`, created (for its owner alone) if need be.
 
-    Several processes may open the same one.  Use it as a context manager, or close it.  Raises `ConfigurationError` if
-    the database is not the one that belongs to the objects.
+    Several processes may open the same one.  Use it as a context manager, or close it.  Without `limits` they are those
+    of ``index.toml`` in that folder.  Raises `ConfigurationError` for a mistake in that file, and if the database is of
+    another version, or not the one that belongs to the objects.
     """
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if limits is None:
+        limits = read_limits(data_dir / "index.toml", Limits)
     index = Index(
         database=open_sqlite(data_dir / "index.sqlite3"),
         objects=FolderObjects(data_dir / "objects"),
         clock=clock,
         new_token=new_token,
-        limits=limits or Limits(),
+        limits=limits,
     )
     if _belongs_to_others(index):
         index.close()

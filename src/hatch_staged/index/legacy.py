@@ -18,10 +18,10 @@ import msgspec
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
-from hatch_staged.index import authorization, validation
+from hatch_staged.index import authorization, publication, validation
 from hatch_staged.index.database import file_rows, project_rows, published_rows
 from hatch_staged.index.records import Artifact, FileUpload, Permission, Received
-from hatch_staged.index.refusals import ConflictingError, ForbiddenError, InvalidRequestError, TooLargeError
+from hatch_staged.index.refusals import ConflictingError, InvalidRequestError, TooLargeError
 from hatch_staged.protocol.distributions import Kind
 from hatch_staged.protocol.problems import ProblemError
 from hatch_staged.protocol.states import FileState
@@ -52,8 +52,10 @@ DIGESTS: dict[str, Callable[[], hashlib._Hash | hashlib.blake2b]] = {
 _FIXED = {":action": "file_upload", "protocol_version": "1"}
 # The others repeat the metadata that is in the file.
 _KEPT = frozenset({*_FIXED, "name", "version", "filetype", "attestations", *DIGESTS})
-# Every classifier and every requirement is a field.
-_MOST_FIELDS = 10_000
+#: All fields that are looked at.
+FIELDS = _KEPT | {_FILE}
+#: Every classifier and every requirement is a field.
+MOST_FIELDS = 10_000
 _LONGEST_NAME = 100
 
 
@@ -109,8 +111,8 @@ class _Form:
     async def take(self, part: Part) -> None:
         """Read a field; raise `TooLargeError` if there are too many or too large ones."""
         self._count += 1
-        if self._count > _MOST_FIELDS:
-            raise TooLargeError(f"A form may have at most {_MOST_FIELDS} fields.")
+        if self._count > MOST_FIELDS:
+            raise TooLargeError(f"A form may have at most {MOST_FIELDS} fields.")
         if not part.name or len(part.name) > _LONGEST_NAME:
             raise InvalidRequestError(f"A field needs a name, of at most {_LONGEST_NAME} characters.")
         kept, content = part.name in _KEPT, bytearray()
@@ -182,9 +184,10 @@ async def _store(index: Index, principal: Principal, part: Part) -> _Stored:
 
 def _check(index: Index, principal: Principal, distribution: Distribution) -> None:
     with index.database.reading() as tx:
-        _allow(principal)
-        authorization.check(tx, principal, distribution.project, Permission.STAGE)
-        _refuse_taken(tx, distribution)
+        _allow(tx, principal, distribution.project)
+        published = published_rows.published_as(tx, distribution.key)
+    if published is not None:
+        raise _taken(published)
 
 
 def _publish(index: Index, principal: Principal, stored: _Stored) -> Artifact:
@@ -205,7 +208,6 @@ def _publish(index: Index, principal: Principal, stored: _Stored) -> Artifact:
         metadata = _inspect(index, file, received)
         now = index.clock()
         with index.database.writing() as tx:
-            _allow(principal)
             authorization.reserve(tx, principal, distribution.project)
             project_rows.register(tx, distribution.project, now)
             file_rows.add(tx, file)
@@ -225,6 +227,7 @@ def _publish(index: Index, principal: Principal, stored: _Stored) -> Artifact:
                 metadata_sha256=hashlib.sha256(metadata.raw).hexdigest(),
                 upload_time=now,
             )
+            publication.check_quota(tx, index, distribution.project, (artifact,))
             # Others may have been faster while the bytes came.
             if not published_rows.add(tx, artifact, project=distribution.project, at=now):
                 raise _taken(distribution.filename)
@@ -239,21 +242,15 @@ def _inspect(index: Index, file: FileUpload, received: Received) -> CoreMetadata
         raise _invalid(file.filename, f"{file.filename}: {error}.") from None
 
 
-def _allow(principal: Principal) -> None:
-    # Staging and publishing in one go needs the right to do both; that to stage is asked for with the project.
-    if not principal.has(Permission.PUBLISH):
-        raise ForbiddenError("This token does not have the permission to publish, and what comes here is published.")
-
-
-def _refuse_taken(tx: Transaction, distribution: Distribution) -> None:
-    # "any other attempt to upload a file with one of those filenames to the same release -- whether through this API
-    # or the legacy API -- MUST be rejected with a ``409 Conflict``, exactly as if the file were already published"
-    published = published_rows.published_as(tx, distribution.key)
-    if published is not None:
-        raise _taken(published)
+def _allow(tx: Transaction, principal: Principal, project: str) -> None:
+    # This is staging and publishing in one go.
+    for permission in (Permission.STAGE, Permission.PUBLISH):
+        authorization.check(tx, principal, project, permission)
 
 
 def _taken(published: str) -> ConflictingError:
+    # "any other attempt to upload a file with one of those filenames to the same release -- whether through this API
+    # or the legacy API -- MUST be rejected with a ``409 Conflict``, exactly as if the file were already published"
     return ConflictingError(f"{published} is published; published files cannot be replaced.")
 
 

@@ -21,8 +21,8 @@ class Patience:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        # What comes after the body, or beside the answer, is the end of the connection: that may take its time.
-        awaited = scope["type"] == "http"
+        # What comes after the body, and where nobody reads one, is the end of the connection: that may take its time.
+        awaited = scope["type"] == "http" and scope["method"] not in {"GET", "HEAD"}
 
         async def receive_in_time() -> Message:
             nonlocal awaited
@@ -34,9 +34,4 @@ class Patience:
                 return message
             raise TimedOutError(f"Nothing arrived for {self._timeout:g} seconds.")
 
-        async def send_on(message: Message) -> None:
-            nonlocal awaited
-            awaited = False
-            await send(message)
-
-        await self._app(scope, receive_in_time, send_on)
+        await self._app(scope, receive_in_time, send)

@@ -63,6 +63,18 @@ def carry_out(index: Index, session_id: str) -> None:
         _fail(index, session_id, refusal)
 
 
+def check_quota(tx: Transaction, index: Index, project: str, artifacts: tuple[Artifact, ...]) -> None:
+    """Raise `ConflictingError` if `project` (normalized) would have too many bytes with `artifacts`."""
+    published = published_rows.total_size(tx, project)
+    total = published + sum(artifact.size for artifact in artifacts)
+    # Nothing new is no reason to refuse, whatever there is: the limit may have been lowered.
+    if total > max(index.limits.project_size, published):
+        raise ConflictingError(
+            f"The published files of {project} would have {total} bytes together; "
+            f"this index takes {index.limits.project_size}."
+        )
+
+
 def _find(tx: Transaction, principal: Principal, session_id: str, event: SessionEvent) -> PublishingSession:
     session = authorization.find_session(tx, principal, session_id, Permission.PUBLISH)
     session_after(session.state, event)
@@ -109,7 +121,7 @@ def _defer(index: Index, principal: Principal, session_id: str) -> PublishingSes
     with index.database.writing() as tx:
         session = _find(tx, principal, session_id, SessionEvent.DEFER)
         artifacts = _publishable(tx, session)
-        _check_quota(tx, index, session, artifacts)
+        check_quota(tx, index, session.project, artifacts)
         _reserve(tx, session)
         accepted = session.after(SessionEvent.DEFER, index.clock(), publishing_token=principal.token_id)
         _move(tx, accepted)
@@ -129,21 +141,10 @@ def _reserve(tx: Transaction, session: PublishingSession) -> None:
         )
 
 
-def _check_quota(tx: Transaction, index: Index, session: PublishingSession, artifacts: tuple[Artifact, ...]) -> None:
-    published = published_rows.total_size(tx, session.project)
-    total = published + sum(artifact.size for artifact in artifacts)
-    # Nothing new is no reason to refuse, whatever there is: the limit may have been lowered.
-    if total > max(index.limits.project_size, published):
-        raise ConflictingError(
-            f"The published files of {session.project} would have {total} bytes together; "
-            f"this index takes {index.limits.project_size}."
-        )
-
-
 def _settle(tx: Transaction, index: Index, session: PublishingSession, event: SessionEvent) -> PublishingSession:
     """Publish the files of the session, whose names are reserved."""
     now = index.clock()
-    _check_quota(tx, index, session, file_rows.staged(tx, session.id))
+    check_quota(tx, index, session.project, file_rows.staged(tx, session.id))
     project_rows.register(tx, session.project, now)
     published_rows.publish(tx, session.id, now)
     published = session.after(event, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
+from hatch_staged.errors import ConfigurationError
 from hatch_staged.index.database import project_rows, schema, session_rows
 from hatch_staged.index.database.engine import open_sqlite
 
@@ -54,6 +56,16 @@ def test_database_opens_again_with_what_was_in_it(tmp_path: Path) -> None:
             assert (found and found.owner) == expected
             project_rows.reserve(tx, "foo", "alice")
         database.close()
+
+
+def test_database_of_another_version_is_refused_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite3"
+    with closing(open_sqlite(path)) as database, database.writing() as tx:
+        tx.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="another version of hatch-staged") as caught:
+            open_sqlite(path)
+        assert caught.value.where == str(path)
 
 
 def test_error_rolls_back(database: Database) -> None:

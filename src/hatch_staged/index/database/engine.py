@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 import alembic.command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.exc import IntegrityError
+
+from hatch_staged.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -80,7 +83,8 @@ class Database:
 def open_sqlite(path: Path) -> Database:
     """Return the SQLite database in the file `path`, created or upgraded if need be.
 
-    Several processes may have it open: writers take turns, and readers do not wait for them.
+    Several processes may have it open: writers take turns, and readers do not wait for them.  Raises
+    `ConfigurationError` if its tables are those of a version that this one does not know.
     """
     # SQLite gives the files beside the database its permissions; those of the folder may be somebody else's choice.
     path.touch(mode=0o600)
@@ -88,7 +92,15 @@ def open_sqlite(path: Path) -> Database:
     engine = create_engine(URL.create("sqlite", database=str(path)), pool_size=_CONNECTIONS, hide_parameters=True)
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
-    return Database(engine)
+    try:
+        return Database(engine)
+    except CommandError:
+        engine.dispose()
+        raise ConfigurationError(
+            "the database was made by another version of hatch-staged, which this one does not know",
+            where=str(path),
+            hint="use that version, or move the data folder away to begin anew",
+        ) from None
 
 
 @contextmanager

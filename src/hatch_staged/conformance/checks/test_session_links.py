@@ -1,0 +1,168 @@
+"""PEP 694, "Publishing Session Links"."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hatch_staged.conformance import secrecy, simple, stages, steps
+from hatch_staged.conformance.artifacts import fresh_release
+from hatch_staged.conformance.requirements import covers
+from hatch_staged.conformance.steps import Session
+from hatch_staged.conformance.wire import META
+
+if TYPE_CHECKING:
+    from hatch_staged.conformance.artifacts import Release
+    from hatch_staged.conformance.conversation import Conversation
+    from hatch_staged.conformance.target import Target
+    from hatch_staged.conformance.wire import Principal
+
+_REQUIRED = {"session", "publish", "upload"}
+_OPTIONAL = {"extend", "stage"}
+
+
+@covers("SESSION-LINKS-01", "For the links key in the success JSON, the following sub-keys are valid")
+def test_links_have_the_valid_keys(conversation: Conversation) -> None:
+    for body in conversation.sessions:
+        keys = body["links"].keys()
+        assert keys >= _REQUIRED, f"links is without {sorted(_REQUIRED - keys)}"
+        assert keys <= _REQUIRED | _OPTIONAL, f"links has the keys {sorted(keys - _REQUIRED - _OPTIONAL)}"
+
+
+@covers("SESSION-LINKS-02", "querying the current session status (via GET)")
+def test_the_session_link_tells_the_status(owner: Principal, session: Session) -> None:
+    answer = owner.get(session.url)
+    assert answer.status == 200, f"the status is not told: {answer}"
+    assert answer.json().get("status") == "open"
+
+
+@covers("SESSION-LINKS-02", "canceling and discarding the session (via DELETE)")
+def test_the_session_link_cancels_the_session(owner: Principal, session: Session) -> None:
+    steps.cancel(owner, session)
+    assert steps.session_status(owner, session)["status"] == "canceled"
+
+
+@covers("SESSION-LINKS-03", "The endpoint for publishing this session (via POST).")
+def test_the_publish_link_publishes(owner: Principal, release: Release, session: Session) -> None:
+    steps.stage(owner, session, release.wheel())
+    for method in ("GET", "HEAD"):
+        answer = owner.request(method, session.publish)
+        assert not answer.ok, f"the link is good for another method: {answer}"
+    assert steps.session_status(owner, session)["status"] == "open", "a session was published by looking at the link"
+    steps.publish(owner, session)
+
+
+@covers("SESSION-LINKS-04", "The endpoint for requesting an extension of the session lifetime (via POST).")
+def test_the_extend_link_extends(owner: Principal, session: Session) -> None:
+    if session.extend is None:
+        pytest.skip("the index has no extensions")
+    answer = owner.post(session.extend, {"meta": META, "extend-for": 60})
+    assert answer.ok, f"an extension cannot be requested: {answer}"
+    assert Session(answer.json()).url == session.url
+    looked = owner.get(session.extend)
+    assert not looked.ok, f"the link is good for another method: {looked}"
+
+
+@covers("SESSION-LINKS-05", "If the server does not support session extensions, this key MUST be omitted.")
+def test_there_is_an_extend_link_only_where_there_are_extensions(
+    owner: Principal, session: Session, conversation: Conversation
+) -> None:
+    keys = {"extend" in body["links"] for body in conversation.sessions}
+    assert len(keys) == 1, "links.extend is in some bodies, and not in others"
+    if session.extend is not None:
+        answer = owner.post(session.extend, {"meta": META, "extend-for": 60})
+        assert answer.ok, f"links.extend is there, and no extension is: {answer}"
+
+
+@covers("SESSION-LINKS-06", "The endpoint session clients will use to initiate a file upload session for each file")
+def test_the_upload_link_takes_every_file(owner: Principal, index: Target, release: Release, session: Session) -> None:
+    another = steps.open_session(owner, index.root, fresh_release())
+    artifacts = [release.wheel(), release.wheel("py2-none-any"), release.sdist()]
+    for artifact in artifacts:
+        steps.stage(owner, session, artifact)
+    assert steps.staged_files(owner, session).keys() == {artifact.filename for artifact in artifacts}
+    assert not steps.staged_files(owner, another), "files of one session are in another"
+
+
+@covers("SESSION-LINKS-07", "The endpoint where this staged release can be previewed prior to publishing the session.")
+def test_the_stage_link_shows_the_staged_release(
+    owner: Principal, anonymous: Principal, release: Release, session: Session
+) -> None:
+    stage = stages.require_stage(session)
+    artifacts = [release.wheel(), release.sdist()]
+    for artifact in artifacts:
+        steps.stage(owner, session, artifact)
+    listed = simple.files(anonymous, stage, release.project)
+    assert listed.keys() == {artifact.filename for artifact in artifacts}
+
+
+@covers("SESSION-LINKS-08", "This can be used to download and verify the not-yet-public files.")
+def test_what_is_staged_can_be_downloaded_and_verified(
+    owner: Principal, anonymous: Principal, index: Target, release: Release, session: Session
+) -> None:
+    stage = stages.require_stage(session)
+    artifacts = {artifact.filename: artifact for artifact in (release.wheel(), release.sdist())}
+    for artifact in artifacts.values():
+        steps.stage(owner, session, artifact)
+    listed = simple.files(anonymous, stage, release.project)
+    assert listed.keys() == artifacts.keys()
+    for filename, file in listed.items():
+        data = simple.download(anonymous, file)
+        assert data == artifacts[filename].data, f"{filename} has other bytes in the stage"
+        assert file.hashes, f"{filename} cannot be verified, it has no hash"
+        for algorithm, digest in file.hashes.items():
+            assert hashlib.new(algorithm, data).hexdigest() == digest, f"{algorithm} of {filename} is wrong"
+    if index.simple is not None:
+        assert not simple.files(anonymous, index.simple, release.project), "what is staged is public"
+
+
+@covers("SESSION-LINKS-09", "This URL MUST be cryptographically unguessable")
+def test_urls_of_stages_are_not_guessable(abandoned: tuple[Session, ...]) -> None:
+    urls = [stages.require_stage(session) for session in abandoned]
+    assert secrecy.bits(urls) >= secrecy.LEAST_BITS, f"stages differ in too few characters: {urls}"
+
+
+@covers("SESSION-LINKS-09", "This URL MUST be cryptographically unguessable")
+def test_a_stage_is_not_found_without_all_of_its_url(
+    owner: Principal, anonymous: Principal, release: Release, session: Session
+) -> None:
+    stage, token = stages.require_stage(session), stages.require_token(session)
+    steps.stage(owner, session, release.wheel())
+    for wrong in secrecy.near(token):
+        answer = simple.page(anonymous, stage.replace(token, wrong), release.project)
+        assert token != wrong
+        assert not answer.ok, f"the token {wrong} is good for the stage of {token}: {answer}"
+    answer = simple.page(anonymous, stage.replace(token, ""), release.project)
+    assert not answer.ok, f"no token is needed: {answer}"
+
+
+@covers("SESSION-LINKS-10", "MUST use the above session-token to accomplish this.")
+def test_the_token_of_another_session_does_not_open_a_stage(
+    owner: Principal, anonymous: Principal, index: Target, release: Release, session: Session
+) -> None:
+    stage = stages.require_stage(session)
+    another = steps.open_session(owner, index.root, fresh_release())
+    steps.stage(owner, session, release.wheel())
+    token = stages.require_token(session)
+    assert token in stage, f"the token {token} is no part of {stage}"
+    there = stage.replace(token, stages.require_token(another))
+    assert not simple.files(anonymous, there, release.project), f"the stage is also at {there}"
+
+
+@covers("SESSION-LINKS-11", "This stage URL should be easily calculated using the session-token")
+def test_a_stage_url_is_calculated_from_the_token(abandoned: tuple[Session, ...]) -> None:
+    stages.assert_calculable(abandoned)
+
+
+@covers("SESSION-LINKS-12", "If the index does not support previewing staged releases, this key MUST be omitted.")
+def test_there_is_a_stage_link_only_where_there_are_previews(
+    owner: Principal, anonymous: Principal, release: Release, session: Session, conversation: Conversation
+) -> None:
+    keys = {"stage" in body["links"] for body in conversation.sessions}
+    assert len(keys) == 1, "links.stage is in some bodies, and not in others"
+    if session.stage is not None:
+        steps.stage(owner, session, release.wheel())
+        answer = simple.page(anonymous, session.stage, release.project)
+        assert answer.ok, f"links.stage is there, and no preview is: {answer}"

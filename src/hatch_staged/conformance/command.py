@@ -1,0 +1,100 @@
+"""The verb ``conformance``.
+
+Hatch imports this module at every start, so what the verb needs beyond click is imported where it runs.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from hatch_staged.conformance.target import Target
+
+_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+
+def _fail(message: str, exit_code: int) -> NoReturn:
+    """End with one of the exit codes that are the same for all verbs."""
+    click.echo(f"Error: {message}", err=True)
+    raise click.exceptions.Exit(exit_code)
+
+
+@click.command(short_help="Try whether a URL is an Upload 2.0 index")
+@click.argument("url")
+@click.option(
+    "--token", required=True, envvar="CONFORMANCE_TOKEN", show_envvar=True, help="Of somebody who may publish"
+)
+@click.option("--other-token", envvar="CONFORMANCE_OTHER_TOKEN", show_envvar=True, help="Of somebody else who may")
+@click.option("--simple", help="The simple API where published releases appear")
+@click.option("--legacy", help="The legacy upload API of the same index")
+@click.option("--grant", help="A command that lets the other one upload to {project}")
+@click.option("--revoke", help="A command that undoes --grant")
+@click.option("--project-quota", type=click.IntRange(1), help="How many bytes a project may publish, if few")
+@click.option("--patience", type=click.FloatRange(0), default=0, help="How many seconds a check may wait for an expiry")
+@click.option("--only", multiple=True, metavar="ID", help="Try these requirements only; repeatable")
+@click.option("--json", "json_file", type=_FILE, help="Write the result as JSON")
+@click.option("--junit", type=_FILE, help="Write the result in JUnit's format")
+@click.option("--quiet", "-q", is_flag=True, help="Print the sum and what failed only")
+def conformance(
+    *, url: str, only: tuple[str, ...], json_file: Path | None, junit: Path | None, quiet: bool, **told: Any
+) -> None:
+    """Try whether URL is the root endpoint of an index that speaks Upload 2.0 as PEP 694 has it.
+
+    It creates projects with random names, publishes some of them, and cancels what it does not publish.  Ends with 0
+    if no MUST failed, else with 1.
+    """
+    try:
+        from hatch_staged.conformance.run import SuiteError, run  # noqa: PLC0415 - see above
+    except ModuleNotFoundError as error:
+        _fail(f"{error.name} is missing; install hatch-staged[conformance]", 2)
+    from rich.console import Console  # noqa: PLC0415 - see above
+
+    from hatch_staged.conformance import verdict  # noqa: PLC0415 - see above
+    from hatch_staged.conformance.requirements import requirements  # noqa: PLC0415 - see above
+    from hatch_staged.conformance.target import Target  # noqa: PLC0415 - see above
+
+    unknown = [identifier for identifier in only if identifier not in requirements()]
+    if unknown:
+        raise click.BadParameter(f"there is no requirement {', '.join(unknown)}", param_hint="--only")
+    for option, file in (("--json", json_file), ("--junit", junit)):
+        # Now, not when all is done.
+        if file is not None and not file.parent.is_dir():
+            raise click.BadParameter(f"there is no folder {file.parent}", param_hint=option)
+    target = Target(root=url, **told)
+    _require_answer(target)
+    console = Console()
+    with Console(stderr=True).status("") as line:
+        try:
+            outcomes = run(target, only=only, junit=junit, progress=lambda outcome: line.update(outcome.check))
+        except SuiteError as error:
+            _fail(str(error), 1)
+    verdicts = [each for each in verdict.judge(outcomes) if not only or each.requirement.id in only]
+    verdict.show([each for each in verdicts if not quiet or each.result is verdict.Result.FAILED], console)
+    console.print(verdict.summary(verdicts))
+    if json_file is not None:
+        try:
+            json_file.write_text(verdict.as_json(verdicts, url), encoding="utf-8")
+        except OSError as error:
+            _fail(f"the result could not be written: {error}", 1)
+    if any(each.fatal for each in verdicts):
+        raise click.exceptions.Exit(1)
+
+
+def _require_answer(target: Target) -> None:
+    """End unless there is something at the URL that takes the token."""
+    from hatch_staged.conformance.wire import NoAnswerError, Principal, Wire  # noqa: PLC0415 - see above
+
+    wire = Wire(limit=1)
+    try:
+        # Nothing that creates anything: it has no name.
+        status = Principal(wire, target.token).post(target.root, {}).status
+    except NoAnswerError as error:
+        _fail(str(error), 7)
+    finally:
+        wire.close()
+    if status == HTTPStatus.UNAUTHORIZED:
+        _fail(f"{target.root} does not take the token", 4)

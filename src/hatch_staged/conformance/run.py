@@ -1,0 +1,143 @@
+"""One run of the checks against one index, with pytest as the engine."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hatch_staged.conformance.requirements import covered_by
+from hatch_staged.conformance.target import TARGET, Target
+from hatch_staged.conformance.verdict import Outcome, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+CHECKS = Path(__file__).parent / "checks"
+
+# What would make pytest of the user's project part of ours.
+_FOREIGN = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
+_ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+
+class SuiteError(Exception):
+    """The checks did not run to their end, so that there is no verdict; says why."""
+
+
+def run(
+    target: Target,
+    *,
+    only: Collection[str] = (),
+    junit: Path | None = None,
+    checks: Path = CHECKS,
+    progress: Callable[[Outcome], None] = lambda _outcome: None,
+) -> tuple[Outcome, ...]:
+    """Return the outcome of every check, or of those that cover one of the identifiers `only`.
+
+    `junit` is a file to write the outcomes to, in JUnit's format; `checks` is the folder with the checks.  Raises
+    `SuiteError`.
+    """
+    recorder = _Recorder(target, frozenset(only), progress)
+    arguments = [
+        str(checks),
+        "-c",
+        os.devnull,
+        f"--rootdir={checks}",
+        f"--confcutdir={checks}",
+        "--import-mode=importlib",
+        "-p",
+        "no:cacheprovider",
+    ]
+    if junit is not None:
+        arguments.append(f"--junit-xml={junit.absolute()}")
+    try:
+        with _variables():
+            code = pytest.main(arguments, plugins=[recorder])
+    except OSError as error:
+        raise SuiteError(f"the result could not be written: {error}") from None
+    ended = {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+    if only:
+        # All of them may be unobservable.
+        ended.add(pytest.ExitCode.NO_TESTS_COLLECTED)
+    if recorder.trouble or code not in ended:
+        raise SuiteError(recorder.trouble or f"the suite ended early, pytest says {code}")
+    return tuple(recorder.outcomes.values())
+
+
+@dataclass
+class _Recorder:
+    """The pytest plugin that hands the target to the checks and keeps what becomes of them."""
+
+    target: Target
+    only: frozenset[str]
+    progress: Callable[[Outcome], None]
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    trouble: str = ""
+    _covered: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Hand over the target, and take pytest's place at the terminal."""
+        config.stash[TARGET] = self.target
+        config.pluginmanager.unregister(name="terminalreporter")
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Choose the checks."""
+        for item in items:
+            covered = covered_by(getattr(item, "obj", None))
+            self._covered[item.nodeid] = covered
+            item.user_properties += [("requirement", identifier) for identifier in covered]
+        if self.only:
+            items[:] = [item for item in items if self.only.intersection(self._covered[item.nodeid])]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the worst of what became of a check, its preparation, and its tidying up."""
+        if report.passed and report.when != "call":
+            return
+        known = self.outcomes.get(report.nodeid)
+        if known is not None and known.result is Result.FAILED:
+            return
+        outcome = Outcome(
+            report.nodeid.rpartition("/")[2], self._covered[report.nodeid], Result(report.outcome), _seen(report)
+        )
+        self.outcomes[report.nodeid] = outcome
+        self.progress(outcome)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep why the checks cannot be read."""
+        if report.failed:
+            self.trouble = str(report.longrepr)
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        """Keep what went wrong in pytest or here."""
+        self.trouble = str(excrepr)
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Keep why the run was ended early: by somebody, or by pytest if not all checks can be read."""
+        self.trouble = self.trouble or str(excinfo.value) or "interrupted"
+
+
+def _seen(report: pytest.TestReport) -> str:
+    if report.skipped and isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2]).removeprefix("Skipped: ")
+    crash = getattr(report.longrepr, "reprcrash", None)
+    told: str = getattr(crash, "message", "") if report.failed else ""
+    # The first line is what the check says, the others are how pytest explains the comparison.
+    return told.partition("\n")[0].removeprefix("AssertionError: ").removeprefix("Failed: ")
+
+
+@contextmanager
+def _variables() -> Iterator[None]:
+    before = dict(os.environ)
+    for name in _FOREIGN:
+        os.environ.pop(name, None)
+    os.environ.update(_ALONE)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -1,0 +1,76 @@
+"""The index under trial: what the suite was told of it."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from dataclasses import dataclass
+from typing import TypeVar
+
+import pytest
+
+#: Where the checks find the target.
+TARGET = pytest.StashKey["Target"]()
+
+_Known = TypeVar("_Known", str, int)
+
+
+@dataclass(frozen=True)
+class Target:
+    """An index by its URL and tokens; the rest lets the suite see more, and without it checks are skipped."""
+
+    #: the root endpoint of Upload 2.0
+    root: str
+    #: of somebody who may register new projects, stage and publish
+    token: str
+    #: of somebody else who may do the same, for their own projects
+    other_token: str | None = None
+    #: the simple API (PEP 503) where published releases appear
+    simple: str | None = None
+    #: the legacy upload API of the same index
+    legacy: str | None = None
+    #: a command that lets the holder of `other_token` upload to ``{project}``
+    grant: str | None = None
+    #: a command that undoes `grant`
+    revoke: str | None = None
+    #: how many bytes the published files of a project may have together, if few enough to try
+    project_quota: int | None = None
+    #: how long a check may wait for something to expire (seconds)
+    patience: float = 0.0
+
+    def require_simple(self) -> str:
+        """Return the URL of the simple API; skip the check if it is not known."""
+        return _require(self.simple, "--simple")
+
+    def require_legacy(self) -> str:
+        """Return the URL of the legacy API; skip the check if it is not known."""
+        return _require(self.legacy, "--legacy")
+
+    def require_project_quota(self) -> int:
+        """Return the quota of a project in bytes; skip the check if it is not known."""
+        return _require(self.project_quota, "--project-quota")
+
+    def require_grant(self) -> None:
+        """Skip the check unless the other one can be let upload to a project, and be denied it again."""
+        _require(self.grant, "--grant")
+        _require(self.revoke, "--revoke")
+
+    def grant_other(self, project: str) -> None:
+        """Let the holder of the other token upload to `project`; skip the check if nobody said how."""
+        _run(_require(self.grant, "--grant"), project)
+
+    def revoke_other(self, project: str) -> None:
+        """Take that away again; skip the check if nobody said how."""
+        _run(_require(self.revoke, "--revoke"), project)
+
+
+def _require(value: _Known | None, option: str) -> _Known:
+    if value is None:
+        pytest.skip(f"{option} was not given")
+    return value
+
+
+def _run(command: str, project: str) -> None:
+    words = [word.replace("{project}", project) for word in shlex.split(command)]
+    result = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, f"{words[0]} ended with {result.returncode}: {result.stderr.strip()}"

@@ -1,0 +1,168 @@
+"""HTTP as the suite speaks it: every exchange remembered, none repeated, their number bounded.
+
+The only importer of httpx2 here.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: Of all requests; content types may have parameters.
+MEDIA_TYPE = "application/vnd.pypi.upload.v2+json"
+OCTETS = "application/octet-stream"
+META = {"api-version": "2.0"}
+
+# An index may take its time to look into a file (seconds).
+_TIMEOUT = 60.0
+_SHOWN = 300
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an index answered, with as much of the request as tells it apart."""
+
+    method: str
+    url: str
+    status: int
+    headers: httpx2.Headers
+    content: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is a success (2xx)."""
+        return 200 <= self.status < 300
+
+    @property
+    def refused(self) -> bool:
+        """Whether the index refused (4xx)."""
+        return 400 <= self.status < 500
+
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters, in lower case; empty if there is none."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def location(self) -> str:
+        """The absolute URL in the Location header; fails if there is none."""
+        assert "location" in self.headers, f"there is no Location header in: {self}"
+        return str(httpx2.URL(self.url).join(self.headers["location"]))
+
+    @property
+    def retry_after(self) -> float | None:
+        """The Retry-After header in seconds, None if there is none or if it is a date."""
+        value = self.headers.get("retry-after", "")
+        return float(value) if value.isdecimal() else None
+
+    def json(self) -> dict[str, Any]:
+        """Return the JSON object in the body; fails if there is none."""
+        try:
+            body = json.loads(self.content)
+        except ValueError:
+            pytest.fail(f"the body is not JSON: {self}")
+        assert isinstance(body, dict), f"the body is not a JSON object: {self}"
+        return body
+
+    def __str__(self) -> str:
+        """Return the exchange in a line, for a report."""
+        body = " ".join(self.content[:_SHOWN].decode(errors="replace").split())
+        return f"{self.method} {self.url} -> {self.status} {body}".rstrip()
+
+
+class NoAnswerError(AssertionError):
+    """The index did not answer a request at all; fails the check that made it."""
+
+
+@dataclass
+class Wire:
+    """All connections of a run.
+
+    `limit` bounds the number of requests; a suite that was stopped by it has no verdict.
+    """
+
+    limit: int
+    journal: list[Answer] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Open nothing yet; redirects are the check's to judge."""
+        self._client = httpx2.Client(timeout=_TIMEOUT, follow_redirects=False)
+
+    def request(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes | Iterator[bytes] | None = None
+    ) -> Answer:
+        """Return the answer; raise `NoAnswerError` if there is none, and end the run when it has made too many."""
+        if len(self.journal) >= self.limit:
+            pytest.exit(f"the suite has made {self.limit} requests and stops", returncode=1)
+        try:
+            response = self._client.request(method, url, headers=dict(headers), content=content)
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise NoAnswerError(f"{method} {url} got no answer: {error}") from None
+        answer = Answer(method, url, response.status_code, response.headers, response.content)
+        self.journal.append(answer)
+        return answer
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Somebody who asks an index, with a token or without one.
+
+    Each method returns the answer, whatever it is.  A body given as ``json`` is sent as this API's messages are.
+    """
+
+    wire: Wire
+    token: str | None = None
+    #: how the token is sent: ``Basic`` (as the user ``__token__``) or ``Bearer``
+    scheme: str = "Basic"
+
+    def get(self, url: str, **headers: str) -> Answer:
+        """GET; the content type is on it because "all non-file-upload requests" have it."""
+        return self.request("GET", url, {"Content-Type": MEDIA_TYPE, **_names(headers)})
+
+    def delete(self, url: str) -> Answer:
+        """DELETE."""
+        return self.request("DELETE", url, {"Content-Type": MEDIA_TYPE})
+
+    def post(self, url: str, message: object | None = None, **headers: str) -> Answer:
+        """POST a message as JSON; without one, the request that only has ``meta``."""
+        body = {"meta": META} if message is None else message
+        return self.request("POST", url, {"Content-Type": MEDIA_TYPE, **_names(headers)}, json.dumps(body).encode())
+
+    def send(self, url: str, data: bytes) -> Answer:
+        """POST the bytes of a file, as ``http-post-bytes`` does."""
+        return self.request("POST", url, {"Content-Type": OCTETS}, data)
+
+    def request(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, content: bytes | None = None
+    ) -> Answer:
+        """Make any request, with the token added to `headers`."""
+        return self.wire.request(method, url, {**self._credentials(), **(headers or {})}, content)
+
+    def _credentials(self) -> dict[str, str]:
+        if self.token is None:
+            return {}
+        if self.scheme == "Bearer":
+            return {"Authorization": f"Bearer {self.token}"}
+        return {"Authorization": f"Basic {base64.b64encode(f'__token__:{self.token}'.encode()).decode()}"}
+
+
+def multipart(fields: Mapping[str, str], filename: str, data: bytes) -> tuple[str, bytes]:
+    """Return the content type and the body of a form with `fields` and the file ``content``."""
+    form = httpx2.Request("POST", "http://form.invalid", data=dict(fields), files={"content": (filename, data, OCTETS)})
+    return form.headers["content-type"], form.read()
+
+
+def _names(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}
