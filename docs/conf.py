@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
-# The pages on the state machines read the package's tables, which need nothing but the standard library.
+# Some pages read the package's tables, which need nothing but the standard library.
 sys.path[:0] = [str(DOCS.parent / "src"), str(DOCS / "_ext")]
 
 from hatch_staged import __version__  # noqa: E402 - found through the path above
@@ -15,7 +15,7 @@ project = "hatch-staged"
 release = __version__
 project_copyright = "the hatch-staged contributors"
 
-extensions = ["myst_parser", "sphinxcontrib.mermaid", "state_machines"]
+extensions = ["myst_parser", "sphinxcontrib.mermaid", "state_machines", "unobservable"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_ext"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 import socket
@@ -20,6 +21,8 @@ from starlette.testclient import TestClient
 from tests import console_pages
 
 from hatch_staged import cli, errors
+from hatch_staged.conformance import verdict
+from hatch_staged.conformance.requirements import requirements
 from hatch_staged.hatch import context, settings
 from hatch_staged.hatch.commands import extend
 from hatch_staged.index import legacy, openapi, server, urls, wire
@@ -149,6 +152,7 @@ TEAM_INDEX = text_of(DOCS / "howto-team-index.md")
 # reference/commands.md
 
 COMMANDS = text_of(REFERENCE / "commands.md")
+CONFORMANCE = text_of(REFERENCE / "conformance.md")
 LEAVES = dict(leaves(cli.stage))
 ON_THE_STAGE_FILE = {"status", "publish", "cancel", "pull"}
 HELP = {"-h", "--help"}
@@ -158,9 +162,23 @@ HELP = {"-h", "--help"}
 def test_a_verb_is_documented_with_exactly_its_options(verb: str) -> None:
     shared = "### Shared options" if verb in ON_THE_STAGE_FILE else "## Verbs of an index"
     documented = code(section(COMMANDS, f"### {verb}"))
-    common = code(section(COMMANDS, shared).partition("\n### ")[0])
+    common = set() if verb == "conformance" else code(section(COMMANDS, shared).partition("\n### ")[0])
     written = {span for span in documented | common if span.startswith("-")}
     assert {span for span in written if " " not in span} - HELP == options(LEAVES[verb]) - HELP
+
+
+def test_the_page_on_conformance_has_exactly_its_options_too() -> None:
+    documented = {span for span in code(section(CONFORMANCE, "## Run it")) if re.fullmatch(r"--?[a-z-]+", span)}
+    assert documented == options(LEAVES["conformance"]) - HELP
+
+
+def test_the_example_of_a_result_is_one() -> None:
+    [example] = blocks(REFERENCE / "conformance.md", "json")
+    [entry] = json.loads(example)["requirements"]
+    requirement = requirements()[entry["id"]]
+    outcome = verdict.Outcome(entry["checks"][0], (requirement.id,), verdict.Result.PASSED)
+    [passed] = [each for each in verdict.judge([outcome]) if each.requirement == requirement]
+    assert json.loads(verdict.as_json([passed], json.loads(example)["index"])) == json.loads(example)
 
 
 def test_no_other_verb_is_documented() -> None:

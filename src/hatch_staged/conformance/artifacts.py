@@ -50,7 +50,7 @@ class Release:
         name = self.project.replace("-", "_").replace(".", "_")
         members = {
             "PKG-INFO": self._metadata(),
-            "pyproject.toml": b'[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n',
+            "pyproject.toml": self._pyproject(),
             f"{name}.py": f"{content!r}\n".encode(),
         }
         packed = io.BytesIO()
@@ -66,6 +66,10 @@ class Release:
 
     def _metadata(self) -> bytes:
         return f"Metadata-Version: 2.1\nName: {self.project}\nVersion: {self.version}\n".encode()
+
+    def _pyproject(self) -> bytes:
+        backend = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        return f'{backend}[project]\nname = "{self.project}"\nversion = "{self.version}"\n'.encode()
 
 
 @dataclass(frozen=True)

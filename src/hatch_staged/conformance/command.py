@@ -60,6 +60,10 @@ def conformance(
     unknown = [identifier for identifier in only if identifier not in requirements()]
     if unknown:
         raise click.BadParameter(f"there is no requirement {', '.join(unknown)}", param_hint="--only")
+    for option, file in (("--json", json_file), ("--junit", junit)):
+        # Now, not when all is done.
+        if file is not None and not file.parent.is_dir():
+            raise click.BadParameter(f"there is no folder {file.parent}", param_hint=option)
     target = Target(root=url, **told)
     _require_answer(target)
     console = Console()
@@ -69,10 +73,13 @@ def conformance(
         except SuiteError as error:
             _fail(str(error), 1)
     verdicts = [each for each in verdict.judge(outcomes) if not only or each.requirement.id in only]
-    if json_file is not None:
-        json_file.write_text(verdict.as_json(verdicts, url), encoding="utf-8")
     verdict.show([each for each in verdicts if not quiet or each.result is verdict.Result.FAILED], console)
     console.print(verdict.summary(verdicts))
+    if json_file is not None:
+        try:
+            json_file.write_text(verdict.as_json(verdicts, url), encoding="utf-8")
+        except OSError as error:
+            _fail(f"the result could not be written: {error}", 1)
     if any(each.fatal for each in verdicts):
         raise click.exceptions.Exit(1)
 

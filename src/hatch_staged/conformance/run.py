@@ -33,27 +33,37 @@ def run(
     *,
     only: Collection[str] = (),
     junit: Path | None = None,
+    checks: Path = CHECKS,
     progress: Callable[[Outcome], None] = lambda _outcome: None,
 ) -> tuple[Outcome, ...]:
     """Return the outcome of every check, or of those that cover one of the identifiers `only`.
 
-    `junit` is a file to write the outcomes to, in JUnit's format.  Raises `SuiteError`.
+    `junit` is a file to write the outcomes to, in JUnit's format; `checks` is the folder with the checks.  Raises
+    `SuiteError`.
     """
     recorder = _Recorder(target, frozenset(only), progress)
     arguments = [
-        str(CHECKS),
+        str(checks),
         "-c",
         os.devnull,
-        f"--rootdir={CHECKS}",
+        f"--rootdir={checks}",
+        f"--confcutdir={checks}",
         "--import-mode=importlib",
         "-p",
         "no:cacheprovider",
     ]
     if junit is not None:
         arguments.append(f"--junit-xml={junit.absolute()}")
-    with _variables():
-        code = pytest.main(arguments, plugins=[recorder])
-    if recorder.trouble or code not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
+    try:
+        with _variables():
+            code = pytest.main(arguments, plugins=[recorder])
+    except OSError as error:
+        raise SuiteError(f"the result could not be written: {error}") from None
+    ended = {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+    if only:
+        # All of them may be unobservable.
+        ended.add(pytest.ExitCode.NO_TESTS_COLLECTED)
+    if recorder.trouble or code not in ended:
         raise SuiteError(recorder.trouble or f"the suite ended early, pytest says {code}")
     return tuple(recorder.outcomes.values())
 
@@ -107,8 +117,8 @@ class _Recorder:
         self.trouble = str(excrepr)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Keep why the run was ended early."""
-        self.trouble = str(excinfo.value) or "interrupted"
+        """Keep why the run was ended early: by somebody, or by pytest if not all checks can be read."""
+        self.trouble = self.trouble or str(excinfo.value) or "interrupted"
 
 
 def _seen(report: pytest.TestReport) -> str:

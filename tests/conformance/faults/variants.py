@@ -1,0 +1,150 @@
+"""Not faults: what another index may do otherwise than ours, and be right.
+
+The suite has to pass it, too; and mutants that are about what our index does not have are mutants of these.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.conformance.faults.changes import (
+    answer,
+    both,
+    instead_of,
+    key,
+    replaced,
+    request,
+    success,
+    with_key,
+    without,
+)
+from tests.conformance.faults.means import (
+    CANCEL,
+    COMPLETE,
+    CREATE_FILE,
+    EXTEND,
+    FILE_BODIES,
+    FILE_EXTEND,
+    PUBLISH,
+    SEND,
+    SESSION_BODIES,
+    SIMPLE_PAGE,
+    STAGE_PAGE,
+    UPLOAD_API,
+    Exchange,
+)
+
+from hatch_staged.index import upload_api
+
+VENDOR = "vnd-us-fast-v1"
+
+
+def _without_body(exchange: Exchange) -> None:
+    exchange.body = b""
+
+
+def _no_content(exchange: Exchange) -> None:
+    exchange.status = 204
+    exchange.body = b""
+    for name in ("content-type", "content-length"):
+        exchange.headers.pop(name, None)
+
+
+def _not_there(exchange: Exchange) -> None:
+    exchange.path = "/nowhere/"
+
+
+def _html(exchange: Exchange) -> None:
+    exchange.asked_headers["accept"] = "text/html"
+
+
+def _details(exchange: Exchange) -> None:
+    """Spell a member of problem details as one place of the PEP does."""
+    told = exchange.answer
+    if "detail" in told:
+        exchange.answer = {
+            **{name: value for name, value in told.items() if name != "detail"},
+            "details": told["detail"],
+        }
+
+
+def _taken_for_the_required_one(exchange: Exchange) -> None:
+    if exchange.message.get("mechanism") == VENDOR:
+        exchange.message = {**exchange.message, "mechanism": "http-post-bytes"}
+        exchange.asked_headers["x-mechanism"] = VENDOR
+
+
+def _named_as_asked(exchange: Exchange) -> None:
+    if "x-mechanism" in exchange.asked_headers:
+        exchange.answer = {**exchange.answer, "mechanism": {"identifier": VENDOR, "somewhere": "else"}}
+
+
+def _nested(mechanism: dict[str, Any]) -> dict[str, Any]:
+    identifier = mechanism["identifier"]
+    return {
+        "identifier": identifier,
+        identifier: {name: value for name, value in mechanism.items() if name != "identifier"},
+    }
+
+
+def _extendable(links: dict[str, str]) -> dict[str, str]:
+    return {**links, "extend": f"{links['file-upload-session']}extend/"}
+
+
+def _unchanged(exchange: Exchange) -> None:
+    """Answer an extension of a file with its status: no second is granted."""
+    exchange.method = "GET"
+    exchange.path = exchange.path.removesuffix("extend/")
+
+
+def _with_query(exchange: Exchange) -> None:
+    """Put something behind every URL of this API that has to come back with it."""
+
+    def marked(value: Any, name: str = "") -> Any:
+        if isinstance(value, dict):
+            return {each: marked(inner, each) for each, inner in value.items()}
+        if isinstance(value, list):
+            return [marked(inner) for inner in value]
+        is_url = isinstance(value, str) and value.startswith("http://") and name != "stage"
+        return f"{value}?by=us" if is_url else value
+
+    exchange.body = json.dumps(marked(exchange.answer)).encode() if exchange.answer else exchange.body
+    if "location" in exchange.headers:
+        exchange.headers["location"] += "?by=us"
+
+
+def _insist_on_query(exchange: Exchange) -> None:
+    if exchange.path != "/upload/" and exchange.query != "by=us":
+        exchange.path = "/nowhere/"
+
+
+#: lets clients ask again at once, so that hundreds of things in processing do not take minutes
+hasty = replaced(upload_api, "_RETRY_AFTER", lambda _sound: "0")
+
+#: has as little as the PEP allows
+poor = both(
+    success(SESSION_BODIES, without("session-token")),
+    success(SESSION_BODIES, without("links", "stage")),
+    success(SESSION_BODIES, without("links", "extend")),
+    success(SESSION_BODIES, without("notices")),
+    request(EXTEND, _not_there),
+    success(CANCEL, _no_content),
+    success((PUBLISH, COMPLETE), _without_body),
+    answer(UPLOAD_API, _details),
+    request((SIMPLE_PAGE, STAGE_PAGE), _html),
+)
+
+#: has more than ours
+rich = both(
+    success(SESSION_BODIES, key("mechanisms", to=lambda known: [VENDOR, *known])),
+    success((*SESSION_BODIES, *FILE_BODIES), with_key("_us", {"color": "green"})),
+    request(CREATE_FILE, _taken_for_the_required_one),
+    success(FILE_BODIES, key("mechanism", to=_nested)),
+    success(CREATE_FILE, _named_as_asked),
+    success(FILE_BODIES, key("links", to=_extendable)),
+    answer(SEND, instead_of(204, 200)),
+    request(FILE_EXTEND, _unchanged),
+    request(UPLOAD_API, _insist_on_query),
+    answer(UPLOAD_API, _with_query),
+)

@@ -1,0 +1,59 @@
+"""A check that cannot fail is no check: every fault that is put into our index is caught by the suite.
+
+With ``HATCH_STAGED_WHOLE_SUITE`` set, the whole suite is run against each mutant, not only what has to catch it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.conformance.mutants import MUTANTS
+
+from hatch_staged.conformance.requirements import requirements, unobservable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conformance.configurations import Configuration
+    from tests.conformance.faults.mutant import Mutant
+    from tests.conformance.trials import Trial, Workshop
+
+WHOLE = bool(os.environ.get("HATCH_STAGED_WHOLE_SUITE"))
+
+#: Sections in which nothing can be broken in one place.
+WITHOUT_MUTANT: set[str] = set()
+
+
+@pytest.mark.journey
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_mutant_is_caught(
+    mutant: Mutant,
+    workshop: Callable[[Configuration], Workshop],
+    sound: Callable[[Configuration], Trial],
+) -> None:
+    broken = {*mutant.breaks}
+    assert broken <= sound(mutant.where).with_result("passed").keys(), "they fail, or are skipped, without the fault"
+    trial = workshop(mutant.where).try_index(mutant=mutant.name, only=() if WHOLE else mutant.breaks)
+    failed = trial.with_result("failed")
+    assert broken <= failed.keys(), trial.verdicts if failed else trial.err
+    fatal = any(trial.verdicts[identifier].level.startswith("MUST") for identifier in failed)
+    assert trial.code == (1 if fatal else 0)
+
+
+def test_mutants_have_names_of_their_own() -> None:
+    assert [name for name, count in Counter(mutant.name for mutant in MUTANTS).items() if count > 1] == []
+
+
+def test_mutants_break_what_can_be_observed() -> None:
+    for mutant in MUTANTS:
+        assert mutant.breaks, mutant.name
+        assert {*mutant.breaks} <= requirements().keys() - unobservable().keys(), mutant.name
+
+
+def test_there_are_mutants_in_every_section_of_the_pep() -> None:
+    observable = {each.section for each in requirements().values() if each.id not in unobservable()}
+    broken = {requirements()[identifier].section for mutant in MUTANTS for identifier in mutant.breaks}
+    assert observable - broken == WITHOUT_MUTANT

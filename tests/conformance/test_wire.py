@@ -1,0 +1,156 @@
+"""What the suite sends, what it keeps of an answer, and how many requests it may make."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from tests.conformance.fake_index import TOKEN, FakeIndex, Reply, reply
+
+from hatch_staged.conformance.wire import META, Answer, NoAnswerError, Principal, Wire
+
+
+def basic(user: str, password: str) -> str:
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+def answered(fake: FakeIndex, owner: Principal, answer: Reply) -> Answer:
+    fake.script["GET", "/it"] = [answer]
+    return owner.get(f"{fake.origin}/it")
+
+
+# Requests
+
+
+def test_the_token_is_sent_as_the_password_of_the_token_user(fake: FakeIndex, owner: Principal) -> None:
+    owner.get(f"{fake.origin}/it")
+    assert fake.seen[0].headers["authorization"] == basic("__token__", TOKEN)
+
+
+def test_the_token_is_sent_as_a_bearer_if_that_is_the_scheme(fake: FakeIndex, wire: Wire) -> None:
+    Principal(wire, TOKEN, "Bearer").get(f"{fake.origin}/it")
+    assert fake.seen[0].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+def test_without_a_token_there_are_no_credentials(fake: FakeIndex, wire: Wire) -> None:
+    assert Principal(wire).get(f"{fake.origin}/it").status == 401
+    assert "authorization" not in fake.seen[0].headers
+
+
+def test_every_request_but_one_with_bytes_has_the_standard_content_type(fake: FakeIndex, owner: Principal) -> None:
+    url = f"{fake.origin}/it"
+    owner.get(url)
+    owner.delete(url)
+    owner.post(url)
+    owner.send(url, b"bytes")
+    kinds = [(seen.method, seen.headers["content-type"]) for seen in fake.seen]
+    standard = "application/vnd.pypi.upload.v2+json"
+    assert kinds == [
+        ("GET", standard),
+        ("DELETE", standard),
+        ("POST", standard),
+        ("POST", "application/octet-stream"),
+    ]
+
+
+def test_a_message_is_sent_as_json_and_nothing_to_say_is_only_meta(fake: FakeIndex, owner: Principal) -> None:
+    owner.post(f"{fake.origin}/it", {})
+    owner.post(f"{fake.origin}/it")
+    assert [json.loads(seen.body) for seen in fake.seen] == [{}, {"meta": META}]
+
+
+def test_further_headers_are_added_or_replace_ours(fake: FakeIndex, owner: Principal) -> None:
+    owner.get(f"{fake.origin}/it", Accept_Language="de", Content_Type="text/plain")
+    assert fake.seen[0].headers["accept-language"] == "de"
+    assert fake.seen[0].headers["content-type"] == "text/plain"
+
+
+# Answers
+
+
+def test_an_answer_is_kept_in_the_journal(fake: FakeIndex, owner: Principal) -> None:
+    answer = answered(fake, owner, reply(200, {"a": 1}))
+    assert owner.wire.journal == [answer]
+    assert answer.json() == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("status", "ok", "refused"), [(200, True, False), (302, False, False), (409, False, True), (500, False, False)]
+)
+def test_an_answer_is_a_success_or_a_refusal_or_neither(
+    fake: FakeIndex, owner: Principal, status: int, *, ok: bool, refused: bool
+) -> None:
+    answer = answered(fake, owner, Reply(status))
+    assert (answer.ok, answer.refused) == (ok, refused)
+
+
+def test_redirects_are_not_followed(fake: FakeIndex, owner: Principal) -> None:
+    assert answered(fake, owner, Reply(302, headers={"Location": "/elsewhere"})).status == 302
+    assert len(fake.seen) == 1
+
+
+def test_the_media_type_is_without_parameters(fake: FakeIndex, owner: Principal) -> None:
+    assert answered(fake, owner, Reply(200, headers={"Content-Type": "Text/HTML; a=b"})).media_type == "text/html"
+    assert answered(fake, owner, Reply(200)).media_type == ""
+
+
+def test_a_relative_location_is_made_absolute(fake: FakeIndex, owner: Principal) -> None:
+    answer = answered(fake, owner, Reply(201, headers={"Location": "sessions/1"}))
+    assert answer.location == f"{fake.origin}/sessions/1"
+
+
+def test_a_location_that_is_not_there_fails_the_check(fake: FakeIndex, owner: Principal) -> None:
+    answer = answered(fake, owner, Reply(201))
+    with pytest.raises(AssertionError, match="there is no Location header"):
+        answer.location  # noqa: B018 - it is a property
+
+
+def test_retry_after_is_read_in_seconds(fake: FakeIndex, owner: Principal) -> None:
+    assert answered(fake, owner, Reply(202, headers={"Retry-After": "3"})).retry_after == 3
+    assert (
+        answered(fake, owner, Reply(202, headers={"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"})).retry_after is None
+    )
+    assert answered(fake, owner, Reply(202)).retry_after is None
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"\xff", b"[]"])
+def test_a_body_that_is_no_json_object_fails_the_check(fake: FakeIndex, owner: Principal, body: bytes) -> None:
+    answer = answered(fake, owner, Reply(200, body))
+    with pytest.raises((AssertionError, pytest.fail.Exception), match="the body is not"):
+        answer.json()
+
+
+def test_an_exchange_is_shown_in_a_line_without_credentials(fake: FakeIndex, owner: Principal) -> None:
+    answer = answered(fake, owner, Reply(404, b"not\n  here " + b"x" * 1000))
+    shown = str(answer)
+    assert shown.startswith(f"GET {fake.origin}/it -> 404 not here xxx")
+    assert len(shown) < 400
+    assert "\n" not in shown
+    assert TOKEN not in repr(answer)
+    assert basic("__token__", TOKEN).partition(" ")[2] not in repr(answer)
+
+
+# The end
+
+
+def test_no_answer_at_all_fails_the_check_without_the_token(wire: Wire) -> None:
+    with pytest.raises(NoAnswerError, match=r"GET http://127\.0\.0\.1:1/ got no answer") as caught:
+        Principal(wire, TOKEN).get("http://127.0.0.1:1/")
+    assert TOKEN not in str(caught.value)
+
+
+def test_what_is_no_url_gets_no_answer(wire: Wire) -> None:
+    with pytest.raises(NoAnswerError, match="got no answer"):
+        Principal(wire).get("http://[")
+
+
+def test_too_many_requests_end_the_run(fake: FakeIndex) -> None:
+    wire = Wire(limit=2)
+    person = Principal(wire)
+    for _ in range(2):
+        person.get(f"{fake.origin}/it")
+    with pytest.raises(pytest.exit.Exception, match="the suite has made 2 requests and stops"):
+        person.get(f"{fake.origin}/it")
+    assert len(fake.seen) == 2
+    wire.close()
