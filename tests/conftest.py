@@ -74,6 +74,7 @@ class TeamIndex:
 def served(index: Index) -> Iterator[str]:
     """Serve `index` on a free port; the URL of its root."""
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = uvicorn.Server(uvicorn.Config(create_app(index), log_config=None, access_log=False, lifespan="on"))
     thread = Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

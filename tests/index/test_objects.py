@@ -41,7 +41,8 @@ def put(objects: Objects, key: str, data: bytes) -> None:
 
 def read(objects: Objects, key: str) -> bytes:
     async def collect() -> bytes:
-        return b"".join([chunk async for chunk in await objects.stream(key)])
+        size = objects.size(key)
+        return b"".join([chunk async for chunk in await objects.stream(key, 0, size)]) if size else b""
 
     return asyncio.run(collect())
 

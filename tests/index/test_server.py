@@ -305,3 +305,10 @@ def test_too_many_requests_at_once_are_told_to_come_again() -> None:
     answer = TestClient(server._Activity(never, most=0)).get("/")  # noqa: SLF001 - there is no other way to be busy
     is_problem(answer, 503)
     assert answer.headers["retry-after"] == "1"
+
+
+def test_answers_do_not_wait_for_the_clients_acknowledgement() -> None:
+    with server._listen("127.0.0.1", 0) as listener:  # noqa: SLF001 - what it costs depends on the clocks of two systems
+        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -142,3 +142,77 @@ def test_versions_are_in_their_order(api: Api, client: TestClient) -> None:
         api.stage(session, build(f"foo-{version}.tar.gz"))
         api.post(session["links"]["publish"])
     assert client.get("/simple/foo/", headers=JSON).json()["versions"] == ["1.9rc1", "1.9", "1.10"]
+
+
+@pytest.mark.parametrize("base_url", [None, "https://index.example.com/team/"])
+def test_a_publication_is_seen_at_once(index: Index, api: Api, base_url: str | None) -> None:
+    """Also by another process, which has the same database open and has sent its pages before."""
+    other = TestClient(create_app(index, base_url=base_url), base_url="http://other.test")
+    for number, filename in enumerate(("foo-1.0.tar.gz", "foo-1.0-py3-none-any.whl"), 1):
+        session = api.create()
+        api.stage(session, build(filename))
+        before = other.get("/simple/foo/", headers=JSON)
+        assert len(before.json().get("files", [])) == number - 1
+        api.post(session["links"]["publish"])
+        after = other.get("/simple/foo/", headers=JSON)
+        assert len(after.json()["files"]) == number
+        assert "foo" in other.get("/simple/", headers=HTML).text
+
+
+def test_each_way_to_the_index_has_its_links(client: TestClient, api: Api, built: Built) -> None:
+    session = api.create()
+    api.stage(session, built)
+    api.post(session["links"]["publish"])
+    for host in ("one.test", "two.test:8694", "one.test"):
+        page = client.get("/simple/foo/", headers={**JSON, "Host": host}).json()
+        assert page["files"][0]["url"].startswith(f"http://{host}/files/")
+        assert f"http://{host}/simple/foo/" in client.get("/simple/", headers={**HTML, "Host": host}).text
+
+
+def test_a_page_that_the_client_has_is_not_sent_again(client: TestClient, api: Api, built: Built) -> None:
+    first = api.create()
+    api.stage(first, built)
+    api.post(first["links"]["publish"])
+    tags = set()
+    for url in ("/simple/", "/simple/foo/"):
+        for accept in (HTML, JSON):
+            page = client.get(url, headers=accept)
+            tag = page.headers["etag"]
+            again = client.get(url, headers={**accept, "If-None-Match": tag})
+            assert (again.status_code, again.content) == (304, b"")
+            kept = ("etag", "vary", "cache-control")
+            assert [again.headers[name] for name in kept] == [page.headers[name] for name in kept]
+            tags.add(tag)
+    assert len(tags) == 4
+    second = api.create(version="1.1")
+    api.stage(second, build("foo-1.1.tar.gz"))
+    api.post(second["links"]["publish"])
+    assert client.get("/simple/foo/", headers={**JSON, "If-None-Match": ", ".join(tags)}).status_code == 200
+
+
+def test_a_part_of_a_file(client: TestClient, simple: str, built: Built) -> None:
+    [file] = client.get(f"{simple}foo/", headers=JSON).json()["files"]
+    whole = client.get(file["url"])
+    assert (whole.headers["accept-ranges"], whole.headers["etag"]) == ("bytes", f'"{built.sha256}"')
+    size = len(built.data)
+    for asked, begin, end in (("bytes=10-19", 10, 20), ("bytes=-5", size - 5, size), ("bytes=0-", 0, size)):
+        part = client.get(file["url"], headers={"Range": asked, "If-Range": whole.headers["etag"]})
+        assert (part.status_code, part.content) == (206, built.data[begin:end])
+        assert part.headers["content-range"] == f"bytes {begin}-{end - 1}/{size}"
+        assert part.headers["content-length"] == str(end - begin)
+        assert client.head(file["url"], headers={"Range": asked}).status_code == 206
+    answer = client.get(file["url"], headers={"Range": f"bytes={size}-"})
+    is_problem(answer, 416)
+    assert answer.headers["content-range"] == f"bytes */{size}"
+    known = client.get(file["url"], headers={"If-None-Match": whole.headers["etag"]})
+    assert (known.status_code, known.content) == (304, b"")
+
+
+def test_nothing_of_a_stage_is_kept_or_found(client: TestClient, api: Api, built: Built) -> None:
+    session = api.create()
+    api.stage(session, built)
+    stage = session["links"]["stage"]
+    [file] = client.get(f"{stage}foo/", headers=JSON).json()["files"]
+    for url in (stage, f"{stage}foo/", file["url"], f"{file['url']}.metadata"):
+        answer = client.get(url)
+        assert (answer.headers["cache-control"], answer.headers["x-robots-tag"]) == ("no-store", "noindex")

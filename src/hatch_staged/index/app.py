@@ -34,10 +34,11 @@ def create_app(index: Index, *, base_url: str | None = None, work: Work = worker
     sweeping = Repeated("sweeping", lambda _stopping: expiry.sweep(index), every=index.limits.sweep_interval)
     working = Repeated("working", partial(work, index), every=index.limits.work_interval)
     metrics = Metrics(index, base_url)
+    # Installers ask most often, and routes are tried in order.
     fronts = (
+        SimpleApi(index, base_url),
         UploadApi(index, base_url, wake=working.wake),
         LegacyApi(index, base_url),
-        SimpleApi(index, base_url),
         Pages(index, base_url),
         metrics,
     )

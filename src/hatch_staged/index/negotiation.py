@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 
 from hatch_staged.protocol.simple import CONTENT_TYPE as JSON_TYPE
 
@@ -22,6 +23,7 @@ _LATEST = {
 }
 
 
+@lru_cache(maxsize=64)
 def choose(accept: str) -> Format | None:
     """Return the best format for an Accept header (RFC 9110, section 12.5.1), or None if it takes none of them.
 

@@ -61,8 +61,11 @@ class Objects(Protocol):
         The file raises `ObjectsError` where the object cannot be read.
         """
 
-    async def stream(self, key: str) -> AsyncIterator[bytes]:
-        """Return the object in chunks; raise `FileNotFoundError` if there is none."""
+    async def stream(self, key: str, begin: int, end: int) -> AsyncIterator[bytes]:
+        """Return the bytes of the object from `begin` to `end` in chunks; raise `FileNotFoundError` if there is none.
+
+        There has to be at least one byte.
+        """
 
     def size(self, key: str) -> int:
         """Return how many bytes the object has (blocking); raise `FileNotFoundError` if there is none."""
@@ -92,8 +95,8 @@ class _StoreObjects:
         reader = _Reader(obstore.open_reader(self._store, key, buffer_size=_READ_SIZE))
         return cast("BinaryIO", io.BufferedReader(reader, buffer_size=_READ_SIZE))
 
-    async def stream(self, key: str) -> AsyncIterator[bytes]:
-        found = await obstore.get_async(self._store, key)
+    async def stream(self, key: str, begin: int, end: int) -> AsyncIterator[bytes]:
+        found = await obstore.get_async(self._store, key, options={"range": (begin, end)})
         return _chunks(found.stream(min_chunk_size=_READ_SIZE))
 
     def size(self, key: str) -> int:

@@ -6,18 +6,16 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import msgspec
 from packaging.utils import canonicalize_name
-from packaging.version import Version
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from hatch_staged.index import catalogue, simple_html, urls
+from hatch_staged.index import catalogue, conditions, simple_pages, urls
 from hatch_staged.index.fronts import Front, resource
 from hatch_staged.index.negotiation import Format, choose
+from hatch_staged.index.page_cache import PageCache
 from hatch_staged.index.refusals import NotAcceptableError, UnknownError
 from hatch_staged.protocol.distributions import METADATA_SUFFIX
-from hatch_staged.protocol.simple import ListedFile, ListedProject, ProjectPage, RootPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,9 +23,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.routing import Route
 
-    from hatch_staged.index.catalogue import Listing
+    from hatch_staged.index.core import Index
     from hatch_staged.index.records import Artifact
 
+_BYTES = "application/octet-stream"
 # Installers ask again each time, so that a publication is seen at once.
 _PUBLISHED_PAGE = {"Cache-Control": "no-cache", "Vary": "Accept"}
 # Its hash is in its URL: it can never change.
@@ -44,6 +43,10 @@ _STAGED = {
 class SimpleApi(Front):
     """The front for installers."""
 
+    def __init__(self, index: Index, base_url: str | None) -> None:
+        super().__init__(index, base_url)
+        self._pages = PageCache(index.database)
+
     def routes(self) -> list[Route]:
         """Return the endpoints."""
         return [
@@ -59,21 +62,29 @@ class SimpleApi(Front):
 
     async def published_root(self, request: Request) -> Response:
         """List the registered projects."""
-        links = self.urls(request)
-        names = await run_in_threadpool(catalogue.projects, self.index)
-        return _root(request, {name: links.simple_project(name) for name in names}, _PUBLISHED_PAGE)
+        kind = _format(request)
+
+        def make() -> Response:
+            links, names = self.urls(request), catalogue.projects(self.index)
+            return _page(simple_pages.root({name: links.simple_project(name) for name in names}, kind), kind)
+
+        return _unless_known(request, await self._pages.get((kind, *self._seen_from(request)), make))
 
     async def published_project(self, request: Request) -> Response:
         """List the published files of a project."""
-        links, name = self.urls(request), canonicalize_name(request.path_params["project"])
+        kind, name = _format(request), canonicalize_name(request.path_params["project"])
         if name != request.path_params["project"]:
-            return RedirectResponse(links.simple_project(name), HTTPStatus.MOVED_PERMANENTLY.value)
-        listing = await run_in_threadpool(catalogue.published, self.index, name)
+            return RedirectResponse(self.urls(request).simple_project(name), HTTPStatus.MOVED_PERMANENTLY.value)
 
-        def url(artifact: Artifact) -> str:
-            return links.published_file(artifact.hashes["sha256"], artifact.filename)
+        def make() -> Response:
+            links, listing = self.urls(request), catalogue.published(self.index, name)
 
-        return _project(request, listing, url, _PUBLISHED_PAGE)
+            def url(artifact: Artifact) -> str:
+                return links.published_file(artifact.hashes["sha256"], artifact.filename)
+
+            return _page(simple_pages.project(listing, url, kind), kind)
+
+        return _unless_known(request, await self._pages.get((kind, name, *self._seen_from(request)), make))
 
     async def published_file(self, request: Request) -> Response:
         """Serve a published file, or its core metadata."""
@@ -83,12 +94,14 @@ class SimpleApi(Front):
     async def staged_root(self, request: Request) -> Response:
         """List the one project of a stage."""
         token = request.path_params["session_token"]
+        kind = _format(request)
         listing = await run_in_threadpool(catalogue.staged, self.index, token)
-        return _root(request, {listing.project: self.urls(request).stage_project(token, listing.project)}, _STAGED)
+        links = {listing.project: self.urls(request).stage_project(token, listing.project)}
+        return Response(simple_pages.root(links, kind), media_type=kind.value, headers=_STAGED)
 
     async def staged_project(self, request: Request) -> Response:
         """List the completed files of a stage."""
-        links, token = self.urls(request), request.path_params["session_token"]
+        links, kind, token = self.urls(request), _format(request), request.path_params["session_token"]
         name = canonicalize_name(request.path_params["project"])
         listing = await run_in_threadpool(catalogue.staged, self.index, token)
         if name != listing.project:
@@ -101,12 +114,18 @@ class SimpleApi(Front):
         def url(artifact: Artifact) -> str:
             return links.staged_file(token, artifact.filename)
 
-        return _project(request, listing, url, _STAGED)
+        return Response(simple_pages.project(listing, url, kind), media_type=kind.value, headers=_STAGED)
 
     async def staged_file(self, request: Request) -> Response:
         """Serve a file of a stage, or its core metadata."""
         find = partial(catalogue.staged_file, self.index, request.path_params["session_token"])
         return await self._file(request, find, _STAGED)
+
+    def _seen_from(self, request: Request) -> tuple[object, ...]:
+        """Return what `urls` makes its links from."""
+        if self.base_url is not None:
+            return ()
+        return (request.scope["scheme"], request.headers.get("host"), request.scope.get("root_path"))
 
     def _without_slash(self, path: str, headers: Mapping[str, str]) -> Route:
         """Return the route for a page whose last slash was left out (PEP 503: it SHOULD be redirected)."""
@@ -122,45 +141,21 @@ class SimpleApi(Front):
         artifact = await run_in_threadpool(find, filename.removesuffix(METADATA_SUFFIX))
         if filename.endswith(METADATA_SUFFIX):
             raw = await run_in_threadpool(catalogue.core_metadata, self.index, artifact)
-            return Response(raw, media_type="application/octet-stream", headers=headers)
-        headers = {**headers, "Content-Length": str(artifact.size)}
-        if request.method == "HEAD":
-            return Response(media_type="application/octet-stream", headers=headers)
-        chunks = await self.index.objects.stream(artifact.object_key)
-        return StreamingResponse(chunks, media_type="application/octet-stream", headers=headers)
-
-
-def _root(request: Request, links: dict[str, str], headers: Mapping[str, str]) -> Response:
-    kind = _format(request)
-    if kind is Format.JSON:
-        page = RootPage(projects=tuple(ListedProject(name=name) for name in links))
-        return Response(msgspec.json.encode(page), media_type=kind.value, headers=headers)
-    return Response(simple_html.root(links), media_type=kind.value, headers=headers)
-
-
-def _project(
-    request: Request, listing: Listing, url: Callable[[Artifact], str], headers: Mapping[str, str]
-) -> Response:
-    kind = _format(request)
-    # Of equal versions the spelling that was there first.
-    latest_first = sorted(listing.artifacts, key=lambda artifact: artifact.upload_time, reverse=True)
-    versions = {Version(artifact.version): artifact.version for artifact in latest_first}
-    files = tuple(
-        ListedFile(
-            filename=artifact.filename,
-            url=url(artifact),
-            # The one that every installer knows; others trip over digests of algorithms that they do not expect.
-            hashes={"sha256": artifact.hashes["sha256"]},
-            requires_python=artifact.requires_python,
-            size=artifact.size,
-            upload_time=artifact.upload_time,
-            core_metadata={"sha256": artifact.metadata_sha256},
-        )
-        for artifact in listing.artifacts
-    )
-    page = ProjectPage(name=listing.project, versions=tuple(versions[each] for each in sorted(versions)), files=files)
-    content = msgspec.json.encode(page) if kind is Format.JSON else simple_html.project(page)
-    return Response(content, media_type=kind.value, headers=headers)
+            return Response(raw, media_type=_BYTES, headers=headers)
+        tag = f'"{artifact.hashes["sha256"]}"'
+        headers = {**headers, "ETag": tag, "Accept-Ranges": "bytes"}
+        if conditions.is_known(request.headers, tag):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED.value, headers=headers)
+        part = conditions.wanted(request.headers, tag, artifact.size)
+        begin, end = part or (0, artifact.size)
+        headers["Content-Length"] = str(end - begin)
+        if part is not None:
+            headers["Content-Range"] = f"bytes {begin}-{end - 1}/{artifact.size}"
+        status = HTTPStatus.OK if part is None else HTTPStatus.PARTIAL_CONTENT
+        if request.method == "HEAD" or begin == end:
+            return Response(status_code=status.value, media_type=_BYTES, headers=headers)
+        chunks = await self.index.objects.stream(artifact.object_key, begin, end)
+        return StreamingResponse(chunks, status_code=status.value, media_type=_BYTES, headers=headers)
 
 
 def _format(request: Request) -> Format:
@@ -169,3 +164,15 @@ def _format(request: Request) -> Format:
     if kind is None:
         raise NotAcceptableError(f"There is {', '.join(each.value for each in Format)}; not {accept}.")
     return kind
+
+
+def _page(content: bytes, kind: Format) -> Response:
+    headers = {**_PUBLISHED_PAGE, "ETag": conditions.entity_tag(content)}
+    return Response(content, media_type=kind.value, headers=headers)
+
+
+def _unless_known(request: Request, page: Response) -> Response:
+    tag = page.headers["etag"]
+    if not conditions.is_known(request.headers, tag):
+        return page
+    return Response(status_code=HTTPStatus.NOT_MODIFIED.value, headers={**_PUBLISHED_PAGE, "ETag": tag})

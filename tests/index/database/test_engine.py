@@ -144,3 +144,16 @@ def test_due_sessions_are_found_by_their_index(database: Database, clock: Callab
         [(statement, parameters)] = statements
         plan = tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
     assert "live_sessions_by_expiry" in str(plan)
+
+
+def test_state_is_another_one_after_a_commit_only(database: Database) -> None:
+    before = database.state()
+    assert database.state() == before
+    with database.writing() as tx:
+        project_rows.reserve(tx, "foo", "alice")
+        assert database.state() == before
+    after = database.state()
+    assert after != before
+    with pytest.raises(ZeroDivisionError), database.writing() as tx:
+        project_rows.reserve(tx, "bar", f"alice {1 / 0}")
+    assert database.state() == after

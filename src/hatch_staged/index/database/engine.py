@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
+from sqlite3 import OperationalError
 from typing import TYPE_CHECKING
 
 import alembic.command
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Engine
-    from sqlalchemy.pool import ConnectionPoolEntry
+    from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 #: What row access works in: everything or nothing of it happens.
 Transaction = Connection
@@ -28,8 +29,8 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 # How long a writer waits for another one (milliseconds); transactions here take few of them.
 _BUSY_TIMEOUT = 30_000
 # At most as many connections as there are threads, so that none of them waits for one: 40 of the HTTP front (anyio's
-# limit), and 32 of `asyncio.to_thread`.
-_CONNECTIONS = 40 + 32
+# limit), and 32 of `asyncio.to_thread`; and one that looks for changes.
+_CONNECTIONS = 40 + 32 + 1
 
 
 class TakenError(Exception):
@@ -41,6 +42,8 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # Never writes, so that it sees every commit as somebody else's.
+        self._watching: PoolProxiedConnection | None = None
         with self.writing() as tx:
             _upgrade(tx)
 
@@ -56,8 +59,24 @@ class Database:
         with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
 
+    def state(self) -> object:
+        """Return a value that equals an earlier one only if nobody has committed anything in between.
+
+        It takes microseconds and waits for nobody.
+        """
+        if self._watching is None:
+            self._watching = self._engine.raw_connection()
+            self._watching.cursor().execute("PRAGMA busy_timeout = 0")
+        try:
+            [(version,)] = self._watching.cursor().execute("PRAGMA data_version")  # to its end: none stays open
+        except OperationalError:  # locked, for a moment
+            return object()
+        return version
+
     def close(self) -> None:
         """Close all connections."""
+        if self._watching is not None:
+            self._watching.close()
         self._engine.dispose()
 
 
