@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 if TYPE_CHECKING:
+    from hatch_staged.conformance.artifacts import Artifact
     from hatch_staged.conformance.wire import Answer, Principal
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -51,6 +52,18 @@ def download(principal: Principal, file: ListedFile) -> bytes:
     answer = principal.request("GET", file.url)
     assert answer.ok, f"a listed file could not be downloaded: {answer}"
     return answer.content
+
+
+def require_published(principal: Principal, simple: str, project: str, artifact: Artifact) -> None:
+    """Fail unless the artifact is listed, once, and can be downloaded with its bytes."""
+    answer = page(principal, simple, project)
+    public = listed(answer)
+    assert artifact.filename in public, f"{artifact.filename} is not among the published: {sorted(public)}"
+    data = download(principal, public[artifact.filename])
+    assert data == artifact.data, f"{artifact.filename} is public with other bytes"
+    if answer.media_type == JSON:
+        names = [entry["filename"] for entry in answer.json()["files"]]
+        assert len(names) == len(set(names)), f"published more than once: {names}"
 
 
 def _entry(base: str, entry: dict[str, Any]) -> tuple[str, ListedFile]:

@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hatch_staged.conformance.wire import META
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -238,3 +240,13 @@ def notices(body: dict[str, Any]) -> list[str]:
     assert isinstance(listed, list), f"notices is no array: {listed}"
     assert all(isinstance(notice, str) for notice in listed), f"a notice is no string: {listed}"
     return listed
+
+
+def extend(principal: Principal, url: str, seconds: int = 3600) -> Answer:
+    """Ask for an extension and return the answer, whatever it is."""
+    return principal.post(url, {"meta": META, "extend-for": seconds})
+
+
+def is_unchanged(answer: Answer, expires_at: str) -> bool:
+    """Tell whether an extension was refused, which an index may do with a success response."""
+    return answer.refused or (answer.ok and answer.json().get("expires-at") == expires_at)

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 _Limits = TypeVar("_Limits", bound="Limits")
 
 _TABLE = "limits"
-#: What a limit can be where its field's metadata does not say it.
-_LEAST, _MOST = 0, 2**60
 
 
 def read_limits(file: Path, kind: type[_Limits]) -> _Limits:
@@ -59,7 +57,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _mistake(field: Field[Any], value: object) -> str:
     """Return what is wrong with the value of a limit, or nothing."""
-    least, most = field.metadata.get("least", _LEAST), field.metadata.get("most", _MOST)
+    least, most = field.metadata["least"], field.metadata["most"]
     if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
         return ""
     return f"must be a whole number from {least} to {most}"

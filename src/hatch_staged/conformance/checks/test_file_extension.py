@@ -12,7 +12,7 @@ from hatch_staged.conformance.requirements import covers
 if TYPE_CHECKING:
     from hatch_staged.conformance.artifacts import Release
     from hatch_staged.conformance.steps import FileSession, Session
-    from hatch_staged.conformance.wire import Answer, Principal
+    from hatch_staged.conformance.wire import Principal
 
 _CHANGING = {"status", "expires-at"}
 # Longer than any index lets an upload take: a thousand years.
@@ -29,13 +29,13 @@ def file(owner: Principal, session: Session, release: Release) -> FileSession:
 def test_where_there_is_a_link_there_is_an_endpoint(owner: Principal, file: FileSession) -> None:
     for body in (file.body, steps.file_status(owner, file)):
         if "extend" in body["links"]:
-            answer = _extend(owner, str(body["links"]["extend"]), 60)
+            answer = steps.extend(owner, str(body["links"]["extend"]), 60)
             assert answer.ok, f"links.extend is present, but extension is not supported: {answer}"
 
 
 @covers("FILE-EXTEND-06", "the server will respond with the same file upload session creation response body")
 def test_an_extension_is_answered_with_the_file_upload_session(owner: Principal, file: FileSession) -> None:
-    answer = _extend(owner, _require_extend(file), 3600)
+    answer = steps.extend(owner, _require_extend(file), 3600)
     assert answer.ok, f"an extension was answered with {answer}"
     assert _constant(answer.json()) == _constant(file.body), f"the extension has another body: {answer}"
     status = steps.file_status(owner, file)
@@ -45,14 +45,14 @@ def test_an_extension_is_answered_with_the_file_upload_session(owner: Principal,
 
 @covers("FILE-EXTEND-07", "it MUST still return a success response")
 def test_an_extension_that_is_refused_succeeds(owner: Principal, file: FileSession) -> None:
-    answer = _extend(owner, _require_extend(file), _TOO_LONG)
+    answer = steps.extend(owner, _require_extend(file), _TOO_LONG)
     assert answer.ok, f"an extension by a thousand years was answered with {answer}"
 
 
 @covers("FILE-EXTEND-08", "the expires-at key will simply reflect the current expiration time of the session.")
 @pytest.mark.parametrize("seconds", [60, _TOO_LONG], ids=["granted", "refused"])
 def test_an_extension_says_the_current_expiry(owner: Principal, file: FileSession, seconds: int) -> None:
-    answer = _extend(owner, _require_extend(file), seconds)
+    answer = steps.extend(owner, _require_extend(file), seconds)
     expires_at = steps.file_status(owner, file)["expires-at"]
     assert answer.json().get("expires-at") == expires_at, f"the expiry is {expires_at} after: {answer}"
     assert expires_at >= file.body["expires-at"], f"an extension has moved the expiry to {expires_at}"
@@ -62,10 +62,6 @@ def _require_extend(file: FileSession) -> str:
     if file.extend is None:
         pytest.skip("the index does not extend file upload sessions")
     return file.extend
-
-
-def _extend(owner: Principal, url: str, seconds: int) -> Answer:
-    return owner.post(url, {"meta": {"api-version": "2.0"}, "extend-for": seconds})
 
 
 def _constant(body: dict[str, Any]) -> dict[str, Any]:

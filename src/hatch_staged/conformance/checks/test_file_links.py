@@ -62,7 +62,7 @@ def test_the_complete_link_completes_with_post_only(owner: Principal, file: File
 def test_the_extend_link_extends(owner: Principal, file: FileSession) -> None:
     if file.extend is None:
         pytest.skip("the index does not extend file upload sessions")
-    answer = owner.post(file.extend, {"meta": {"api-version": "2.0"}, "extend-for": 60})
+    answer = steps.extend(owner, file.extend, 60)
     assert answer.ok, f"the extension was answered with {answer}"
     assert "expires-at" in answer.json(), f"the extension was answered with {answer}"
 
@@ -74,5 +74,5 @@ def test_an_extend_link_is_supported(owner: Principal, file: FileSession) -> Non
     if "extend" not in links:
         return
     assert isinstance(links["extend"], str), f"links.extend is there as {links['extend']}"
-    answer = owner.post(links["extend"], {"meta": {"api-version": "2.0"}, "extend-for": 60})
+    answer = steps.extend(owner, links["extend"], 60)
     assert answer.ok, f"links.extend is there, but extension is not supported: {answer}"

@@ -149,7 +149,7 @@ def test_the_expiry_never_moves_earlier(bodies: list[dict[str, Any]], created: A
     file = FileSession(created.json())
     if file.extend is not None:
         for seconds in (60, 1, 0):
-            answer = owner.post(file.extend, {"meta": {"api-version": "2.0"}, "extend-for": seconds})
+            answer = steps.extend(owner, file.extend, seconds)
             after = steps.file_status(owner, file)["expires-at"]
             assert after >= file.body["expires-at"], f"expires-at has moved to {after} after: {answer}"
 

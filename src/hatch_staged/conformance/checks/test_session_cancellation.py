@@ -61,7 +61,7 @@ def test_the_urls_of_a_canceled_session_become_unavailable(
     answer = {
         "upload": lambda: owner.post(session.upload, release.sdist().request()),
         "publish": lambda: owner.post(session.publish),
-        "extend": lambda: owner.post(str(session.extend), {"meta": {"api-version": "2.0"}, "extend-for": 60}),
+        "extend": lambda: steps.extend(owner, str(session.extend), 60),
         "stage": lambda: simple.page(owner, str(session.stage), release.project),
         "file": lambda: owner.get(link),
     }[name]()

@@ -39,12 +39,18 @@ def test_an_identifier_begins_with_vnd(identifiers: list[str]) -> None:
 @covers("MECHANISM-VENDOR-05", "contain only alphanumeric characters [a-z0-9].")
 def test_the_operator_has_letters_and_digits_only(identifiers: list[str]) -> None:
     for identifier in identifiers:
-        operator = identifier.split("-", 2)[1]
+        operator = _part(identifier, 1)
         assert re.fullmatch("[a-z0-9]+", operator), f"the operator in {identifier} is {operator}"
 
 
 @covers("MECHANISM-VENDOR-06", "contain only alphanumeric characters [a-z0-9] and -.")
 def test_the_implementation_has_letters_digits_and_hyphens_only(identifiers: list[str]) -> None:
     for identifier in identifiers:
-        implementation = identifier.split("-", 2)[2]
+        implementation = _part(identifier, 2)
         assert re.fullmatch("[a-z0-9-]+", implementation), f"the implementation in {identifier} is {implementation}"
+
+
+def _part(identifier: str, number: int) -> str:
+    parts = identifier.split("-", 2)
+    assert len(parts) == 3, f"{identifier} has {len(parts)} parts"
+    return parts[number]
