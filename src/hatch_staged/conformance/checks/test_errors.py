@@ -115,6 +115,7 @@ def test_meta_of_errors_is_that_of_all_messages(refusals: dict[str, Answer]) -> 
 
 @covers("ERROR-09", "An array of specific errors, each of which contains a source key")
 def test_errors_of_errors_have_source_and_message(refusals: dict[str, Answer]) -> None:
+    specific = 0
     for answer in _having("errors", refusals):
         errors: Any = answer.json()["errors"]
         assert isinstance(errors, list), f"errors is no array: {answer}"
@@ -122,6 +123,9 @@ def test_errors_of_errors_have_source_and_message(refusals: dict[str, Answer]) -
             assert isinstance(error, dict), f"errors has something else than objects: {answer}"
             assert isinstance(error.get("source"), str), f"an error has no source: {answer}"
             assert isinstance(error.get("message"), str), f"an error has no message: {answer}"
+        specific += len(errors)
+    if not specific:
+        pytest.skip("errors is always empty")
 
 
 def _having(member: str, refusals: dict[str, Answer]) -> list[Answer]:
