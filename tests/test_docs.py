@@ -17,6 +17,7 @@ import click
 import pytest
 import tomlkit
 from hatch.cli import hatch
+from starlette.testclient import TestClient
 from tests import console_pages
 
 from hatch_staged import cli, errors
@@ -24,8 +25,10 @@ from hatch_staged.conformance import verdict
 from hatch_staged.conformance.requirements import requirements
 from hatch_staged.hatch import context, settings
 from hatch_staged.hatch.commands import extend
+from hatch_staged.index import legacy, openapi, server, urls, wire
+from hatch_staged.index.app import create_app
 from hatch_staged.index.configuration import read_limits
-from hatch_staged.index.core import Limits
+from hatch_staged.index.core import Limits, open_index
 from hatch_staged.index.records import Permission
 from hatch_staged.repositories import KNOWN, LOCAL, Repository
 from hatch_staged.stage import stagefile
@@ -300,3 +303,42 @@ def test_the_documented_command_prints_the_digest(tmp_path: Path) -> None:
     digest = f"sha256:{printed.stdout.split()[0]}"
     # which would be refused if it did not fit
     stagefile.parse(re.sub(r'^digest = ".*"$', f'digest = "{digest}"', example, flags=re.MULTILINE), STAGE_FILE)
+
+
+# reference/http.md
+
+HTTP = text_of(REFERENCE / "http.md")
+
+
+def test_every_path_is_documented() -> None:
+    documented = {path for path in code(section(HTTP, "## URLs")) if path.startswith("/")}
+    known = {path if path.startswith("/-/") else path[: path.find("/", 1) + 1] or path for path in openapi.OPERATIONS}
+    known = {"/" if path == urls.HOME else path for path in known} - {urls.SIMPLE.rstrip("/")}
+    assert known <= documented
+
+
+def test_every_field_of_a_form_is_documented() -> None:
+    assert code(section(HTTP, "## Upload 1.0")) >= legacy.FIELDS
+
+
+def test_the_limits_of_a_request_are_documented() -> None:
+    table = section(HTTP, "## Limits of a request")
+    limits = Limits()
+    for told in (
+        f"{limits.request_size // 1024**2} MiB, within {limits.body_timeout} seconds",
+        f"never stops for {limits.body_timeout} seconds",
+        f"{limits.form_size // 1024**2} MiB together, {legacy.MOST_FIELDS} fields",
+        f"within {wire.HEAD_TIMEOUT} seconds",
+        f"| {server.MOST_REQUESTS} |",
+    ):
+        assert told in table
+
+
+def test_every_metric_is_documented(tmp_path: Path) -> None:
+    with open_index(tmp_path) as index, TestClient(create_app(index)) as client:
+        # One request, so that there is something to count.
+        client.get(urls.HOME)
+        shown = set(re.findall(r"^(hatch_staged_\w+)", client.get(urls.METRICS).text, re.MULTILINE))
+    assert {name for name in shown if not name.endswith("_created")} == {
+        name for name in code(section(HTTP, "## Metrics")) if name.startswith("hatch_staged_")
+    }

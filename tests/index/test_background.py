@@ -30,6 +30,10 @@ def test_it_is_called_at_once_and_when_it_is_woken() -> None:
                 await asyncio.wait_for(called.get(), PATIENCE)
                 assert called.empty()
                 repeated.wake()
+            await asyncio.wait_for(called.get(), PATIENCE)
+            for _ in range(10):  # time enough for another call
+                await asyncio.to_thread(int)
+            assert called.empty()
 
     asyncio.run(run())
 

@@ -108,8 +108,13 @@ def test_nothing_happens_to_a_file_in_processing(index: Index, alice: Principal,
 
 
 @pytest.fixture(params=["before", "meanwhile"])
-def work_with(request: pytest.FixtureRequest, index: Index) -> Callable[[Callable[[], object]], None]:
-    """Return a function that lets the worker work, with something that happens before or while it inspects."""
+def work_with(
+    request: pytest.FixtureRequest, index: Index, caplog: pytest.LogCaptureFixture
+) -> Callable[[Callable[[], object]], None]:
+    """Return a function that lets the worker work, with something that happens before or while it inspects.
+
+    It does not complain of that.
+    """
 
     class Meddling(MemoryObjects):
         def __init__(self, meddle: Callable[[], object]) -> None:
@@ -126,6 +131,7 @@ def work_with(request: pytest.FixtureRequest, index: Index) -> Callable[[Callabl
             work(index)
         else:
             work(replace(index, objects=Meddling(meddle)))
+        assert caplog.text == ""
 
     return run
 

@@ -13,7 +13,7 @@ from tests.index.building import build
 from hatch_staged.errors import ConfigurationError
 from hatch_staged.index import expiry, sessions, tokens
 from hatch_staged.index.authorization import authenticate
-from hatch_staged.index.core import Limits, open_index
+from hatch_staged.index.core import Limits, open_index, unguessable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,3 +46,10 @@ def test_what_a_crash_left_of_the_first_upload_is_no_reason_to_refuse(tmp_path: 
         expiry.forget_ended(replace(index, limits=Limits(retention=0)))
     with open_index(tmp_path) as index:
         assert len(list(index.objects.list())) == 1
+
+
+def test_random_words_are_of_letters_and_digits_and_of_256_bits() -> None:
+    words = {unguessable() for _ in range(500)}
+    assert len(words) == 500
+    assert all(word.isascii() and word.isalnum() for word in words)
+    assert all(62 ** len(word) >= 2**256 for word in words)

@@ -138,12 +138,20 @@ def test_lost_bytes_are_never_published(
     assert not is_taken(index, WHEEL)
     with pytest.raises(UnknownError):
         published(index)
+    # Found again, one of them: what was said of it was of the publication before.
+    uploading.overwrite(index, stored(index, wheel), WHEEL.data)
+    uploads.delete(index, alice, sdist.address)
+    found = sessions.publish(replace(index, limits=Limits(immediate_files=0)), alice, session.id)
+    assert (found.session.notices, [file.notice for file in found.files]) == ((), [""])
+    work(replace(index, objects=MemoryObjects()))
+    assert sessions.status(index, alice, session.id).session.state is SessionState.ERROR
     # In either case the client may replace the offending files, and publish again.
     for built in (WHEEL, SDIST):
         uploading.stage(index, alice, session, built)
     again = sessions.publish(index, alice, session.id)
     assert again.session.notices == ()
     assert {file.notice for file in again.files} == {""}
+    assert again == sessions.status(index, alice, session.id)
     work(index)
     assert published(index) == [WHEEL.filename, SDIST.filename]
 
@@ -215,6 +223,13 @@ def test_many_files_are_published_later_and_all_at_once(
     found = catalogue.published(index, "foo").artifacts
     assert [artifact.filename for artifact in found] == [WHEEL.filename, SDIST.filename]
     assert {artifact.upload_time for artifact in found} == {clock.now}
+
+
+@pytest.mark.usefixtures("wheel")
+def test_as_many_files_as_the_limit_says_are_published_at_once(
+    deferring: Index, alice: Principal, session: PublishingSession
+) -> None:
+    assert sessions.publish(deferring, alice, session.id).session.state is SessionState.PUBLISHED
 
 
 @pytest.mark.usefixtures("wheel", "sdist")

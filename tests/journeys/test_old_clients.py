@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import sys
 import venv
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +16,6 @@ from hatch_staged.stage import stagefile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.journeys.conftest import Person, Ran, RunningIndex
 
@@ -48,6 +50,17 @@ def hatch(person: Person, project: Path, index: RunningIndex, token: str) -> Ran
     )
 
 
+def fenced(language: str) -> list[str]:
+    """Return the blocks of the page about an index for a team."""
+    page = (Path(__file__).parents[2] / "docs" / "howto-team-index.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
+def configured(block: str, index: RunningIndex) -> str:
+    """Return a block with the index's URL in the place of the example's."""
+    return block.replace("https://index.example.com/", index.root)
+
+
 @pytest.fixture(params=[twine, uv, hatch], ids=lambda tool: str(tool.__name__))
 def publish(request: pytest.FixtureRequest) -> Callable[[Person, Path, RunningIndex, str], Ran]:
     """Return a function that publishes a project with one of the tools."""
@@ -57,11 +70,11 @@ def publish(request: pytest.FixtureRequest) -> Callable[[Person, Path, RunningIn
 
 @pytest.fixture
 def make_venv(tmp_path: Path) -> Callable[[str], Path]:
-    """Return a function that makes a Python with pip and nothing else."""
+    """Return a function that makes a Python with nothing but the installer, if that is pip."""
 
-    def make(folder: str) -> Path:
-        made = tmp_path / folder
-        venv.create(made, symlinks=os.name != "nt", with_pip=True)
+    def make(installer: str) -> Path:
+        made = tmp_path / f"with-{installer}"
+        venv.create(made, symlinks=os.name != "nt", with_pip=installer == "pip")
         [python] = [*made.glob("bin/python"), *made.glob("Scripts/python.exe")]
         return python
 
@@ -107,14 +120,40 @@ def test_what_an_old_client_publishes_is_installed(  # noqa: PLR0917 - fixtures
 
     from_us = ["--index-url", f"{index.root}simple/", "lantern==1.0"]
     for python, installer, options in (
-        (make_venv("with-pip"), "pip", ["--only-binary", "lantern"]),
-        (make_venv("with-uv"), "uv", ["--only-binary", "lantern"]),
+        (make_venv("pip"), "pip", ["--only-binary", "lantern"]),
+        (make_venv("uv"), "uv", ["--only-binary", "lantern"]),
         # which has what the source distribution is built with
         (make_python("from-source"), "uv", ["--no-binary", "lantern", "--no-build-isolation"]),
     ):
         installed = install(maintainer, python, installer, *options, *from_us)
         assert installed.code == 0, installed.out + installed.err
         assert origin(maintainer, python, "lantern") == "release"
+
+
+def test_clients_that_are_configured_as_the_docs_say(
+    maintainer: Person, index: RunningIndex, make_project: Callable[..., Path]
+) -> None:
+    project = make_project("ours", origin="release")
+    [pypirc] = [block for block in fenced("ini") if "/legacy/" in block]
+    (maintainer.home / ".pypirc").write_text(configured(pypirc, index).replace("hst_...", index.token))
+    [for_uv] = [block for block in fenced("toml") if "tool.uv" in block]
+    [for_hatch] = [block for block in fenced("toml") if "publish.index" in block]
+    with (project / "pyproject.toml").open("a") as file:
+        file.write("\n" + configured(for_uv, index))
+    with (maintainer.home / "config.toml").open("a") as file:
+        file.write(configured(for_hatch, index))
+    for version, command, token in (
+        ("1.0", [sys.executable, "-m", "twine", "upload", "-r", "team", "dist/*"], {}),
+        ("1.1", ["uv", "publish", "--index", "team"], {"UV_PUBLISH_TOKEN": index.token}),
+        ("1.2", [*maintainer.hatch_command, "publish", "-r", "team"], {"HATCH_INDEX_AUTH": index.token}),
+    ):
+        shutil.rmtree(project / "dist", ignore_errors=True)
+        text = (project / "pyproject.toml").read_text()
+        (project / "pyproject.toml").write_text(re.sub(r'(?m)^version = ".*"$', f'version = "{version}"', text))
+        maintainer.build(project)
+        published = maintainer.run(command, cwd=project, **token)
+        assert published.code == 0, published.out + published.err
+    assert len(index.objects) == 6
 
 
 def test_what_is_there_is_not_published_again(
@@ -131,7 +170,8 @@ def test_what_is_there_is_not_published_again(
     assert "lantern-1.0-py3-none-any.whl is published" in " ".join((again.out + again.err).split())
     refused = uv(maintainer, project, index, index.token)
     assert refused.code == 2
-    assert "lantern-1.0-py3-none-any.whl is published; published files cannot be replaced." in refused.err
+    told = " ".join(refused.err.split())
+    assert "lantern-1.0-py3-none-any.whl is published; published files cannot be replaced." in told
     check = f"{index.root}simple/"
     checked = maintainer.run(
         ["uv", "publish", "--trusted-publishing", "never", "--check-url", check],
@@ -189,5 +229,6 @@ def test_staged_releases_are_installed_from_their_stages(
     assert installed.code == 0, installed.out + installed.err
     assert {origin(maintainer, python, name) for name in ("lantern", "beacon")} == {"stage"}
     # Nothing of them is public.
-    alone = install(maintainer, make_venv("other"), installer, "--index-url", f"{index.root}simple/", "lantern")
+    again = ["--force-reinstall"] if installer == "pip" else ["--reinstall"]
+    alone = install(maintainer, python, installer, "--index-url", f"{index.root}simple/", *again, "lantern")
     assert alone.code != 0

@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from hatch_staged.index import expiry, worker
 from hatch_staged.index.background import Repeated
 from hatch_staged.index.legacy_api import LegacyApi
+from hatch_staged.index.metrics import Metered, Metrics
 from hatch_staged.index.pages import Pages
 from hatch_staged.index.patience import Patience
 from hatch_staged.index.problem_responses import ProblemResponses
@@ -32,11 +33,13 @@ def create_app(index: Index, *, base_url: str | None = None, work: Work = worker
     """
     sweeping = Repeated("sweeping", lambda _stopping: expiry.sweep(index), every=index.limits.sweep_interval)
     working = Repeated("working", partial(work, index), every=index.limits.work_interval)
+    metrics = Metrics(index, base_url)
     fronts = (
         UploadApi(index, base_url, wake=working.wake),
         LegacyApi(index, base_url),
         SimpleApi(index, base_url),
         Pages(index, base_url),
+        metrics,
     )
 
     @asynccontextmanager
@@ -45,7 +48,10 @@ def create_app(index: Index, *, base_url: str | None = None, work: Work = worker
             yield
 
     app = Starlette(
-        middleware=[Middleware(Patience, timeout=index.limits.body_timeout)],
+        middleware=[
+            Middleware(Metered, metrics=metrics),
+            Middleware(Patience, timeout=index.limits.body_timeout),
+        ],
         routes=[route for front in fronts for route in front.routes()],
         exception_handlers=ProblemResponses(index, base_url).handlers(),
         lifespan=lifespan,

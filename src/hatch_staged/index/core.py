@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import string
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _DAY = 24 * 60 * 60
+_LETTERS = string.ascii_letters + string.digits
 
 
 # So that no sum of times leaves the calendar (seconds: a hundred years).
@@ -72,8 +74,8 @@ def utc_now() -> datetime:
 
 
 def unguessable() -> str:
-    """Return 256 random bits, as a word that fits into a URL."""
-    return secrets.token_urlsafe(32)
+    """Return 256 random bits, as a word for URLs and for command lines, where a dash would begin an option."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(43))
 
 
 @dataclass(frozen=True)

@@ -52,8 +52,10 @@ DIGESTS: dict[str, Callable[[], hashlib._Hash | hashlib.blake2b]] = {
 _FIXED = {":action": "file_upload", "protocol_version": "1"}
 # The others repeat the metadata that is in the file.
 _KEPT = frozenset({*_FIXED, "name", "version", "filetype", "attestations", *DIGESTS})
-# Every classifier and every requirement is a field.
-_MOST_FIELDS = 10_000
+#: All fields that are looked at.
+FIELDS = _KEPT | {_FILE}
+#: Every classifier and every requirement is a field.
+MOST_FIELDS = 10_000
 _LONGEST_NAME = 100
 
 
@@ -109,8 +111,8 @@ class _Form:
     async def take(self, part: Part) -> None:
         """Read a field; raise `TooLargeError` if there are too many or too large ones."""
         self._count += 1
-        if self._count > _MOST_FIELDS:
-            raise TooLargeError(f"A form may have at most {_MOST_FIELDS} fields.")
+        if self._count > MOST_FIELDS:
+            raise TooLargeError(f"A form may have at most {MOST_FIELDS} fields.")
         if not part.name or len(part.name) > _LONGEST_NAME:
             raise InvalidRequestError(f"A field needs a name, of at most {_LONGEST_NAME} characters.")
         kept, content = part.name in _KEPT, bytearray()

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from hatch_staged import __version__
-from hatch_staged.index import legacy, multipart, urls
+from hatch_staged.index import legacy, metrics, multipart, urls
 from hatch_staged.index.negotiation import Format
 from hatch_staged.protocol import messages, problems, simple
 
@@ -151,6 +151,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
     },
     urls.HOME: {"GET": Operation("Say what this is", {200: {"text/html": _TEXT}})},
     urls.HEALTH: {"GET": Operation("Say whether the database answers", {200: {CONTENT_TYPE: {"type": "object"}}})},
+    urls.METRICS: {"GET": Operation("Show numbers to a monitor", {200: {metrics.CONTENT_TYPE: _TEXT}})},
     urls.OPENAPI: {"GET": Operation("Return this description", {200: {CONTENT_TYPE: {"type": "object"}}})},
 }
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 HOME = "/"
 HEALTH = "/-/health"
+METRICS = "/-/metrics"
 OPENAPI = "/-/openapi.json"
 
 UPLOAD = "/upload/"
