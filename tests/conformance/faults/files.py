@@ -240,7 +240,7 @@ FILES = (
     mutant(
         "an accepted completion is answered with 201",
         success(COMPLETE, status(201)),
-        "FILE-TRANSITION-04",
+        "FILE-TRANSITION-03",
         where=DEFERRED,
     ),
     mutant(

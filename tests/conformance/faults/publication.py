@@ -23,7 +23,7 @@ from tests.conformance.faults.mutant import mutant
 
 from hatch_staged.index import catalogue, publication
 from hatch_staged.index.database import file_rows, project_rows, published_rows, schema, session_rows
-from hatch_staged.index.refusals import RefusedError
+from hatch_staged.index.refusals import ConflictingError, RefusedError
 from hatch_staged.protocol import states
 from hatch_staged.protocol.states import SessionEvent, SessionState
 
@@ -121,17 +121,14 @@ def _names_of_open_sessions_are_taken(sound: Callable[..., Any]) -> Callable[...
     return published_as
 
 
-def _names_are_not_reserved(_sound: Callable[..., Any]) -> Callable[..., Any]:
-    """Look only at what is public already."""
+def _reserved_late(sound: Callable[..., Any]) -> Callable[..., Any]:
+    def settle(tx: Any, index: Any, session: Any, event: SessionEvent) -> Any:
+        taken = published_rows.reserve(tx, session)
+        if taken:
+            raise ConflictingError("Published files cannot be replaced.")
+        return sound(tx, index, session, event)
 
-    def published_as(tx: Any, name_key: str) -> Any:
-
-        table = schema.published_files
-        return tx.scalar(
-            select(table.c.filename).where(table.c.name_key == name_key, table.c.published_at.is_not(None))
-        )
-
-    return published_as
+    return settle
 
 
 PUBLICATION = (
@@ -213,7 +210,7 @@ PUBLICATION = (
     mutant(
         "an accepted publication is answered with 201",
         success(PUBLISH, status(201)),
-        "SESSION-TRANSITION-04",
+        "SESSION-TRANSITION-03",
         where=DEFERRED,
     ),
     mutant(
@@ -284,9 +281,12 @@ PUBLICATION = (
         where=DEFERRED,
     ),
     mutant(
-        "names in processing can be taken",
-        replaced(published_rows, "published_as", _names_are_not_reserved),
+        "names are reserved when a publication is carried out, not before",
+        both(replaced(publication, "_reserve", _nothing), replaced(publication, "_settle", _reserved_late)),
+        "SESSION-ATOMIC-05",
+        "SESSION-ATOMIC-06",
         "SESSION-ATOMIC-08",
+        "SESSION-ATOMIC-09",
         where=DEFERRED,
     ),
     mutant(
