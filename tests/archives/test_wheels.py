@@ -39,6 +39,7 @@ def test_each_of_three_files_is_there(name: str) -> None:
 
 
 def test_there_is_one_dist_info() -> None:
+    assert "has 0" in refusal(pack_wheel([]))
     assert "has 0" in refusal(pack_wheel([("foo_bar.py", b"")]))
     assert "has 2" in refusal(wheel({"other-1.dist-info/METADATA": METADATA}))
     assert "has 2" in refusal(wheel({"other-1.DIST-INFO/METADATA": METADATA}))
