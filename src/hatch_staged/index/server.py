@@ -262,16 +262,14 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family)
-        # asyncio sees no TCP in a socket made like this; without it, answers on a kept connection are 40 ms late.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
         raise ConfigurationError(
             f"cannot listen on {host} port {port}: {error.strerror or error}",
             hint="give another --port; 0 takes a free one",
         ) from None
     with listener:
-        # Connections inherit it; asyncio does it only for sockets whose protocol was named.  Without it an answer, which
-        # is sent in two pieces, waits for the client's acknowledgement of the first.
+        # Connections inherit it; asyncio sets it only for sockets whose protocol was named.  Without it an answer, which
+        # is sent in two pieces, waits 40 ms for the client's acknowledgement of the first.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener
 
