@@ -268,8 +268,8 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
             hint="give another --port; 0 takes a free one",
         ) from None
     with listener:
-        # Connections inherit it; asyncio sets it only for sockets whose protocol was named.  Without it an answer, which
-        # is sent in two pieces, waits 40 ms for the client's acknowledgement of the first.
+        # Connections inherit it; asyncio sets it only for sockets whose protocol was named.  Without it an answer,
+        # which is sent in two pieces, waits 40 ms for the client's acknowledgement of the first.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener
 
