@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent.parent
 #: A run that takes longer hangs (seconds).
 PATIENCE = 600
-# So that uv is found, which is installed with Hatch.
-_VARIABLES = {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])}
 
 
 @dataclass(frozen=True)
@@ -107,8 +105,17 @@ class Workshop:
         command += ["--revoke", shlex.join([*member, "remove", "{project}"])]
         command += [*self.configuration.options, *(f"--only={identifier}" for identifier in only)]
         ended = subprocess.run(
-            command, cwd=ROOT, env=_VARIABLES, capture_output=True, text=True, timeout=PATIENCE, check=False
+            command, cwd=ROOT, env=self._variables(), capture_output=True, text=True, timeout=PATIENCE, check=False
         )
         listed = json.loads(out.read_text())["requirements"] if out.exists() else []
         verdicts = {each["id"]: Verdict(each["result"], each["level"], each["seen"]) for each in listed}
         return Trial(ended.returncode, ended.stderr, verdicts)
+
+    def _variables(self) -> dict[str, str]:
+        # Without it, pytest compiles all checks for each run.
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return kept | {
+            "PYTHONPYCACHEPREFIX": str(self._folder / "compiled"),
+            # Where uv is, which is installed with Hatch.
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+        }

@@ -11,10 +11,11 @@ from tests.conformance.faults.changes import (
     key,
     refusal,
     request,
+    status,
     success,
     without,
 )
-from tests.conformance.faults.means import CREATE, CREATE_FILE, SESSION_BODIES, STATUS, UPLOAD_API, Exchange
+from tests.conformance.faults.means import CREATE, CREATE_FILE, LEGACY, SESSION_BODIES, STATUS, UPLOAD_API, Exchange
 from tests.conformance.faults.mutant import mutant
 
 from hatch_staged.protocol.messages import CONTENT_TYPE
@@ -37,6 +38,11 @@ def _any_version_and_type(exchange: Exchange) -> None:
 def _legacy_form(exchange: Exchange) -> None:
     if exchange.asked_headers.get("content-type", "").startswith("multipart/form-data"):
         exchange.status = 200
+
+
+def _nothing_but_the_type(exchange: Exchange) -> None:
+    if exchange.asked_headers.get("accept", "*/*") not in {"*/*", CONTENT_TYPE}:
+        exchange.status = 406
 
 
 def _as_html(exchange: Exchange) -> None:
@@ -93,6 +99,18 @@ ANSWERS = (
     mutant("any content type is taken", request((CREATE, CREATE_FILE), _any_content_type), "CONTENT-02"),
     mutant("version 3 is spoken", request((CREATE, CREATE_FILE), _any_version_and_type), "VERSION-04"),
     mutant("the legacy API is at the same URL", answer(CREATE, _legacy_form), "CONTENT-06"),
+    mutant(
+        "the content type names no version",
+        success(SESSION_BODIES, header("content-type", "application/vnd.pypi.upload+json")),
+        "CONTENT-03",
+    ),
+    mutant(
+        "version 3 is advertised",
+        success(SESSION_BODIES, header("accept-post", "application/vnd.pypi.upload.v3+json")),
+        "CONTENT-11",
+    ),
+    mutant("only the very media type may be accepted", answer(STATUS, _nothing_but_the_type), "CONTENT-08"),
+    mutant("the legacy API is switched off", answer(LEGACY, status(410)), "VERSION-01"),
     # Errors
     mutant("errors are HTML", refusal(UPLOAD_API, _as_html), "ERROR-01", "ERROR-02", "ERROR-03"),
     mutant(

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from tests.conformance.configurations import DEFERRED, SHORT_LIVED
 from tests.conformance.faults.changes import answer, both, key, replaced, status, success, worded
-from tests.conformance.faults.means import CREATE, STAGE_PAGE, STAGED_FILE, STATUS, Exchange, Faults
+from tests.conformance.faults.means import (
+    CREATE,
+    CREATE_FILE,
+    FILE_STATUS,
+    STAGE_PAGE,
+    STAGED_FILE,
+    STATUS,
+    Exchange,
+    Faults,
+)
 from tests.conformance.faults.mutant import mutant
 
 from hatch_staged.index import cancellation, catalogue
@@ -97,6 +107,19 @@ def _empty_page(sound: Callable[..., Any]) -> Callable[..., Any]:
     return lambda index, token: catalogue.Listing(sound(index, token).project, ())
 
 
+def _remembered() -> Callable[[Exchange], None]:
+    """Answer again what was answered about a file, when nobody knows it any more."""
+    known: dict[str, bytes] = {}
+
+    def change(exchange: Exchange) -> None:
+        if exchange.ok:
+            known[urlsplit(exchange.answer["links"]["file-upload-session"]).path] = exchange.body
+        elif exchange.status == 404 and exchange.path in known:
+            exchange.status, exchange.body = 200, known[exchange.path]
+
+    return change
+
+
 ENDS = (
     # Publishing Session Cancellation
     mutant(
@@ -141,10 +164,32 @@ ENDS = (
     ),
     mutant("a release has one session for good", _blocked_for_good, "SESSION-MULTIPLE-08", "SESSION-STATE-17"),
     # Expiry, Session Status Retention
-    mutant("sessions never expire", replaced(session_rows, "due", _never), "SESSION-RESPONSE-12", where=SHORT_LIVED),
+    mutant(
+        "a canceled session is forgotten at once",
+        success(STATUS, _gone("canceled")),
+        "SESSION-RETENTION-03",
+        where=SHORT_LIVED,
+    ),
+    mutant(
+        "a release that had a session has none for good", _blocked_for_good, "SESSION-RETENTION-07", where=SHORT_LIVED
+    ),
+    mutant(
+        "a file is remembered for longer than its session",
+        answer((CREATE_FILE, FILE_STATUS), _remembered()),
+        "FILE-STATUS-05",
+        where=SHORT_LIVED,
+    ),
+    mutant(
+        "sessions never expire",
+        replaced(session_rows, "due", _never),
+        "SESSION-CREATE-13",
+        "SESSION-RESPONSE-12",
+        where=SHORT_LIVED,
+    ),
     mutant(
         "sessions expire too early",
         replaced(session_rows, "due", _after_a_second),
+        "FILE-RESPONSE-09",
         "SESSION-RESPONSE-13",
         where=SHORT_LIVED,
     ),
@@ -156,5 +201,7 @@ ENDS = (
         "STAGE-04",
         "SESSION-LINKS-08",
     ),
-    mutant("a stage has no pages", answer(STAGE_PAGE, status(404)), "STAGE-02", "SESSION-TOKEN-05"),
+    mutant(
+        "a stage has no pages", answer(STAGE_PAGE, status(404)), "STAGE-03", "STAGE-05", "STAGE-02", "SESSION-TOKEN-05"
+    ),
 )

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from tests.conformance.faults.changes import header, key, success, without, worded
+from tests.conformance.faults.changes import header, key, status, success, without, worded
 from tests.conformance.faults.means import CREATE_FILE, FILE_BODIES, FILE_STATUS
 from tests.conformance.faults.mutant import mutant
 from tests.conformance.faults.times import earlier_each_time, with_fractions, with_offset
 
+
+def _extendable(links: dict[str, str]) -> dict[str, str]:
+    return {**links, "extend": f"{links['file-upload-session']}extend/"}
+
+
 FILE_ANSWERS = (
+    mutant("a file cannot be looked at", success(FILE_STATUS, status(404)), "FILE-STATUS-01", "FILE-COMPLETE-06"),
+    mutant(
+        "there is a link to extend a file that is not extended",
+        success(FILE_BODIES, key("links", to=_extendable)),
+        "FILE-LINKS-05",
+    ),
     # File upload sessions: Response Body
     mutant("a file has no meta", success(FILE_BODIES, without("meta")), "FILE-RESPONSE-03"),
-    mutant("a file has no links", success(FILE_BODIES, without("links")), "FILE-RESPONSE-04"),
+    mutant("a file has no links", success(FILE_BODIES, without("links")), "FILE-RESPONSE-01", "FILE-RESPONSE-04"),
     mutant(
         "a pending file is uploading",
         success(FILE_BODIES, key("status", to=worded("pending", "uploading"))),
@@ -47,6 +58,7 @@ FILE_ANSWERS = (
     mutant(
         "there is no link to complete",
         success(FILE_BODIES, without("links", "complete")),
+        "FILE-LINKS-01",
         "FILE-LINKS-03",
     ),
     mutant(

@@ -230,7 +230,7 @@ FILES = (
         "SESSION-FILES-07",
     ),
     # http-post-bytes
-    mutant("bytes are not taken", answer(SEND, status(501)), "HTTP-POST-BYTES-01", "WORKFLOW-01"),
+    mutant("bytes are not taken", answer(SEND, status(501)), "MECHANISM-01", "HTTP-POST-BYTES-01", "WORKFLOW-01"),
     mutant(
         "the mechanism has no URL",
         success(FILE_BODIES, key("mechanism", to={"identifier": "http-post-bytes"})),

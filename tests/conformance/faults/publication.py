@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
 from tests.conformance.configurations import DEFERRED
 from tests.conformance.faults.changes import (
     both,
@@ -21,9 +20,9 @@ from tests.conformance.faults.changes import (
 from tests.conformance.faults.means import PUBLISH, STATUS, Exchange
 from tests.conformance.faults.mutant import mutant
 
-from hatch_staged.index import catalogue, publication
-from hatch_staged.index.database import file_rows, project_rows, published_rows, schema, session_rows
-from hatch_staged.index.refusals import ConflictingError, RefusedError
+from hatch_staged.index import publication
+from hatch_staged.index.database import file_rows, session_rows
+from hatch_staged.index.refusals import RefusedError
 from hatch_staged.protocol import states
 from hatch_staged.protocol.states import SessionEvent, SessionState
 
@@ -73,64 +72,6 @@ def _fail_without_notices(sound: Callable[..., Any]) -> Callable[..., Any]:
     return fail
 
 
-def _public_while_processing(sound: Callable[..., Any]) -> Callable[..., Any]:
-    """Publish in the moment of the request, and have it processed after."""
-
-    def defer(index: Any, principal: Any, session_id: str) -> Any:
-        accepted = sound(index, principal, session_id)
-        with index.database.writing() as tx:
-            project_rows.register(tx, accepted.project, index.clock())
-            published_rows.publish(tx, session_id, index.clock())
-        return accepted
-
-    return defer
-
-
-def _staged_files_are_public(sound: Callable[..., Any]) -> Callable[..., Any]:
-    """Show what is staged among what is published."""
-
-    def published(index: Any, project: str) -> catalogue.Listing:
-
-        with index.database.reading() as tx:
-            rows = tx.execute(select(schema.sessions.c.id).where(schema.sessions.c.project == project, schema.LIVE))
-            staged = tuple(artifact for row in rows for artifact in file_rows.staged(tx, row.id))
-        try:
-            listed = sound(index, project).artifacts
-        except RefusedError:
-            if not staged:
-                raise
-            listed = ()
-        return catalogue.Listing(project, (*listed, *staged))
-
-    return published
-
-
-def _one_file_is_dropped(sound: Callable[..., Any]) -> Callable[..., Any]:
-    def of_project(tx: Any, project: str) -> Any:
-        return sound(tx, project)[:1]
-
-    return of_project
-
-
-def _names_of_open_sessions_are_taken(sound: Callable[..., Any]) -> Callable[..., Any]:
-    def published_as(tx: Any, name_key: str) -> Any:
-
-        staged = select(schema.files.c.filename).where(schema.files.c.name_key == name_key)
-        return sound(tx, name_key) or tx.scalar(staged.where(schema.files.c.state == states.FileState.COMPLETED))
-
-    return published_as
-
-
-def _reserved_late(sound: Callable[..., Any]) -> Callable[..., Any]:
-    def settle(tx: Any, index: Any, session: Any, event: SessionEvent) -> Any:
-        taken = published_rows.reserve(tx, session)
-        if taken:
-            raise ConflictingError("Published files cannot be replaced.")
-        return sound(tx, index, session, event)
-
-    return settle
-
-
 PUBLICATION = (
     # Publishing Session States
     mutant("a published session takes files", session_transition(PUBLISHED, CHANGE, PUBLISHED), "SESSION-STATE-08"),
@@ -146,6 +87,13 @@ PUBLICATION = (
         "an open session cannot be canceled",
         session_transition(OPEN, SessionEvent.CANCEL, None),
         "SESSION-TRANSITION-07",
+    ),
+    mutant(
+        "an open session takes no files",
+        session_transition(OPEN, CHANGE, None),
+        "SESSION-STATE-02",
+        "SESSION-TRANSITION-02",
+        "FILE-CREATE-01",
     ),
     # Complete a Publishing Session
     mutant(
@@ -176,6 +124,7 @@ PUBLICATION = (
     mutant(
         "nobody says which file is unfinished",
         refusal(PUBLISH, _nameless),
+        "SESSION-ATOMIC-15",
         "SESSION-PUBLISH-05",
         "SESSION-ATOMIC-16",
     ),
@@ -193,18 +142,6 @@ PUBLICATION = (
         success(STATUS, key("status", to=worded("published", "open"))),
         "SESSION-STATE-07",
         "SESSION-TRANSITION-03",
-    ),
-    # Atomic Publication and Conflicts
-    mutant("staged files are public", replaced(catalogue, "published", _staged_files_are_public), "SESSION-CREATE-14"),
-    mutant(
-        "one file of a release is dropped",
-        replaced(published_rows, "of_project", _one_file_is_dropped),
-        "SESSION-ATOMIC-01",
-    ),
-    mutant(
-        "an open session reserves its names",
-        replaced(published_rows, "published_as", _names_of_open_sessions_are_taken),
-        "SESSION-ATOMIC-13",
     ),
     # Deferred
     mutant(
@@ -236,6 +173,7 @@ PUBLICATION = (
     mutant(
         "a session whose deferred publication succeeded is open again",
         session_transition(PROCESSING, SessionEvent.SUCCEED, OPEN),
+        "SESSION-PUBLISH-14",
         "SESSION-TRANSITION-08",
         "SESSION-STATE-06",
         where=DEFERRED,
@@ -243,6 +181,7 @@ PUBLICATION = (
     mutant(
         "nobody says why a deferred publication failed",
         replaced(publication, "_fail", _fail_without_notices),
+        "SESSION-ATOMIC-17",
         "SESSION-STATE-11",
         "SESSION-PUBLISH-15",
         where=DEFERRED,
@@ -272,27 +211,6 @@ PUBLICATION = (
         "a failed session cannot be canceled",
         session_transition(ERROR, SessionEvent.CANCEL, None),
         "SESSION-TRANSITION-07",
-        where=DEFERRED,
-    ),
-    mutant(
-        "files are public while they are processed",
-        replaced(publication, "_defer", _public_while_processing),
-        "SESSION-ATOMIC-10",
-        where=DEFERRED,
-    ),
-    mutant(
-        "names are reserved when a publication is carried out, not before",
-        both(replaced(publication, "_reserve", _nothing), replaced(publication, "_settle", _reserved_late)),
-        "SESSION-ATOMIC-05",
-        "SESSION-ATOMIC-06",
-        "SESSION-ATOMIC-08",
-        "SESSION-ATOMIC-09",
-        where=DEFERRED,
-    ),
-    mutant(
-        "names stay reserved after a failure",
-        replaced(published_rows, "release", _nothing),
-        "SESSION-ATOMIC-12",
         where=DEFERRED,
     ),
 )
