@@ -1,7 +1,7 @@
-"""Run every check of the project: style, types, imports, docs, and the tests on every Python that is here.
+"""Run every check of the project: style, types, imports, docs, and the tests on more than one Python.
 
-On the Python that runs this all tests run, and their coverage is measured; on the others those that start no long
-chain of processes, and the main job.  `--everything` runs all tests on all of them.
+On the Python that runs this all tests run, and their coverage is measured; on the oldest and the newest other one that
+is here those that start no long chain of processes, and the main job.  `--everything` runs all tests on every Python.
 
 The tools live in `.venv/` inside the clone, the environments that Hatch makes of `pyproject.toml` in `.venv/hatch/`.
 """
@@ -25,21 +25,17 @@ PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 def main() -> None:
     """Run all checks; exit with something other than 0 at the first that fails."""
     require_python()
-    selection = [] if "--everything" in sys.argv[1:] else ["--", "-m", "not journey"]
+    everything = "--everything" in sys.argv[1:]
     tell("Set up: Hatch, in .venv")
     make_environment(ENVIRONMENT, "hatch>=1.18")
     tell("Style, types and the direction of imports")
     hatch("run", "lint:all")
     tell("The docs, warnings as errors")
     hatch("run", "docs:build")
-    for version in PYTHONS:
-        if version == THIS_PYTHON:
-            continue
-        if not is_here(version):
-            tell(f"Python {version} is not on this machine: not tested with it")
-            continue
+    others = other_pythons()
+    for version in others if everything else dict.fromkeys(others[:1] + others[-1:]):
         tell(f"The tests on Python {version}")
-        hatch("test", "--python", version, *selection)
+        hatch("test", "--python", version, *([] if everything else ["--", "-m", "not journey"]))
     tell(f"All tests on Python {THIS_PYTHON}, and what they cover")
     hatch("test", "--python", THIS_PYTHON, "--cover")
 
@@ -48,6 +44,19 @@ def hatch(*arguments: str) -> None:
     """Run Hatch in the clone, with the folders and the Pythons of `variables`."""
     command = [str(ENVIRONMENT / SCRIPTS / "hatch"), *arguments]
     run(command, cwd=CLONE, env=variables(), shown=shlex.join(["hatch", *arguments]))
+
+
+def other_pythons() -> list[str]:
+    """Return the versions that are on this machine, oldest first, but for the one that runs this; name the missing."""
+    here = []
+    for version in PYTHONS:
+        if version == THIS_PYTHON:
+            continue
+        if is_here(version):
+            here.append(version)
+        else:
+            tell(f"Python {version} is not on this machine: not tested with it")
+    return here
 
 
 def is_here(version: str) -> bool:

@@ -1,6 +1,6 @@
 """Nonsense through the HTTP front: file names, JSON, forms and archives.  Never a 500, always problem details.
 
-`FUZZ_EXAMPLES` says how much of it, see `test_generated_requests`.
+`HATCH_STAGED_FUZZ` says how much of it, see `test_generated_requests`.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from hatch_staged.index.core import Index
 
 FUZZED = settings(
-    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "50")),
+    max_examples=int(os.environ.get("HATCH_STAGED_FUZZ", "50")),
     deadline=None,
     database=None,
-    derandomize="FUZZ_EXAMPLES" not in os.environ,
+    derandomize="HATCH_STAGED_FUZZ" not in os.environ,
     # The index is the same for all examples; each leaves something in it, or nothing.
     suppress_health_check=list(HealthCheck),
 )

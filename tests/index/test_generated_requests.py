@@ -1,6 +1,6 @@
 """Requests that are made up from the index's own description of itself: no 500, no leak, nothing undescribed.
 
-`FUZZ_EXAMPLES` says how many a method gets; some for each run of the tests, more for a long one.
+`HATCH_STAGED_FUZZ` says how many a method gets; some for each run of the tests, more for a long one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from hatch_staged.index.core import Index
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "5"))
+EXAMPLES = int(os.environ.get("HATCH_STAGED_FUZZ", "5"))
 OPERATIONS = [(path, method) for path, methods in openapi.OPERATIONS.items() for method in methods]
 CHECKS = [
     checks.not_a_server_error,
@@ -92,7 +92,7 @@ def test_answers_are_as_described(  # noqa: PLR0917 - fixtures
         max_examples=EXAMPLES,
         deadline=None,
         database=None,
-        derandomize="FUZZ_EXAMPLES" not in os.environ,
+        derandomize="HATCH_STAGED_FUZZ" not in os.environ,
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     @hypothesis.given(case=operation.as_strategy(), data=st.data())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.index import forms, uploading
+from tests.index import attesting, forms, uploading
 from tests.index.building import build, metadata_of
 
 from hatch_staged.index import catalogue, legacy, projects, sessions
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from hatch_staged.index.records import Artifact
 
 WHEEL = build()
+SDIST = build("foo-1.0.tar.gz")
 
 
 def upload(index: Index, principal: Principal, fields: list[Field] | None = None) -> Artifact:
@@ -197,6 +199,7 @@ def test_stranger_learns_nothing_of_what_is_published(index: Index, alice: Princ
         ({"blake2_256_digest": ""}, "blake2_256_digest"),
         ({"attestations": "{}"}, "attestations"),
         ({"attestations": "no JSON"}, "attestations"),
+        ({"attestations": json.dumps([attesting.of(SDIST)])}, "attestations"),
         ({"without": "content"}, "content"),
     ],
 )
@@ -225,7 +228,12 @@ def test_one_digest_is_needed_and_is_enough(index: Index, alice: Principal) -> N
 
 def test_attestations_and_signatures_are_taken(index: Index, alice: Principal) -> None:
     fields = forms.form(WHEEL, attestations="[]")
-    upload(index, alice, [*fields, ("gpg_signature", b"signature", "foo.asc")])
+    assert not upload(index, alice, [*fields, ("gpg_signature", b"signature", "foo.asc")]).attested
+    attested = upload(index, alice, forms.form(SDIST, attestations=json.dumps([attesting.of(SDIST)])))
+    assert attested.attested
+    assert catalogue.published_file(index, SDIST.sha256, SDIST.filename) == attested
+    [bundle] = json.loads(catalogue.provenance(index, attested))["attestation_bundles"]
+    assert bundle["attestations"] == [attesting.of(SDIST)]
 
 
 @pytest.mark.parametrize("filename", [None, "", "foo.zip", "../foo-1.0.tar.gz", "foo-1.0-1.tar.gz\0"])

@@ -1,6 +1,6 @@
 """Thirty-two at once, in whatever order: what holds nevertheless.
 
-``HATCH_STAGED_RACE_ROUNDS`` says how many rounds there are, ``HATCH_STAGED_RACE_SEED`` repeats what was asked in them.
+``HATCH_STAGED_RACES`` says how many rounds there are, ``HATCH_STAGED_SEED`` repeats what was asked in them.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from hatch_staged.index.core import Index
     from hatch_staged.index.records import PublishingSession
 
-ROUNDS = int(os.environ.get("HATCH_STAGED_RACE_ROUNDS", "30"))
-SEED = int(os.environ.get("HATCH_STAGED_RACE_SEED", str(random.SystemRandom().randrange(2**32))))
+ROUNDS = int(os.environ.get("HATCH_STAGED_RACES", "30"))
+SEED = int(os.environ.get("HATCH_STAGED_SEED", str(random.SystemRandom().randrange(2**32))))
 CROWD = 32
 # So that both ways of completion and of publication are gone.
 LIMITS = Limits(immediate_size=5_000, immediate_files=1)
@@ -208,7 +208,7 @@ class Race:
 
 
 def test_whatever_many_do_at_once(index: Index, alice: Principal, caplog: pytest.LogCaptureFixture) -> None:
-    print(f"HATCH_STAGED_RACE_SEED={SEED}")  # noqa: T201 - shown if it fails
+    print(f"HATCH_STAGED_SEED={SEED}")  # noqa: T201 - shown if it fails
     index = replace(index, new_token=unguessable, limits=LIMITS)
     outcomes = Counter[str]()
     for number in range(ROUNDS):

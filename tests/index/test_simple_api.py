@@ -61,8 +61,8 @@ def test_html_says_what_json_says(client: TestClient, simple: str, built: Built)
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert listing.headers["content-type"] == JSON["Accept"]
     assert page.headers["vary"] == listing.headers["vary"] == "Accept"
-    assert listing.json()["meta"] == {"api-version": "1.1"}
-    assert client.get(simple, headers=JSON).json() == {"meta": {"api-version": "1.1"}, "projects": [{"name": "foo"}]}
+    assert listing.json()["meta"] == {"api-version": "1.3"}
+    assert client.get(simple, headers=JSON).json() == {"meta": {"api-version": "1.3"}, "projects": [{"name": "foo"}]}
 
 
 def test_other_spellings_are_redirected(client: TestClient, simple: str) -> None:

@@ -103,7 +103,11 @@ def test_file_from_creation_to_deletion(api: Api) -> None:
         "links": {"file-upload-session": link, "complete": file["links"]["complete"]},
         "status": "pending",
         "expires-at": session["expires-at"],
-        "mechanism": {"identifier": "http-post-bytes", "file_url": file["mechanism"]["file_url"]},
+        "mechanism": {
+            "identifier": "http-post-bytes",
+            "file_url": file["mechanism"]["file_url"],
+            "attestations_url": file["mechanism"]["attestations_url"],
+        },
     }
     assert api.get(link).json() == file
     assert api.get(session["links"]["session"]).json()["files"] == {WHEEL.filename: {"status": "pending", "link": link}}

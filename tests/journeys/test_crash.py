@@ -1,7 +1,7 @@
 """An index that is killed in the middle of its work, again and again: nothing acknowledged is lost, nothing is half.
 
-``CRASHES`` says how often it is killed, by default a few times; ``SEED`` repeats the moments of an earlier run, as far
-as threads can be repeated.
+``HATCH_STAGED_CRASHES`` says how often it is killed, by default a few times; ``HATCH_STAGED_SEED`` repeats the moments
+of an earlier run, as far as threads can be repeated.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-CRASHES = int(os.environ.get("CRASHES", "6"))
-SEED = int(os.environ.get("SEED", str(random.randrange(10**6))))  # noqa: S311 - moments, not secrets
+CRASHES = int(os.environ.get("HATCH_STAGED_CRASHES", "6"))
+SEED = int(os.environ.get("HATCH_STAGED_SEED", str(random.randrange(10**6))))  # noqa: S311 - moments, not secrets
 WORKERS = 6
 #: The most requests that an index answers before it is killed; a release takes about a dozen.
 LONGEST_LIFE = 150
@@ -204,7 +204,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half(tmp_path: Path, free_p
     (data / "index.toml").write_text(settings)
     with open_index(data) as index:
         token = tokens.create(index, user="alice")
-    tell(f"SEED={SEED} CRASHES={CRASHES}")
+    tell(f"HATCH_STAGED_SEED={SEED} HATCH_STAGED_CRASHES={CRASHES}")
     moments = random.Random(SEED)  # noqa: S311 - likewise
     root = f"http://127.0.0.1:{free_port}/"
     load = Load(root, token, SEED)

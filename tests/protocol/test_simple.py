@@ -62,4 +62,4 @@ def test_what_a_file_must_have(key: str) -> None:
 
 def test_the_root_page() -> None:
     page = RootPage(projects=(ListedProject(name="foo"),))
-    assert json.loads(msgspec.json.encode(page)) == {"meta": {"api-version": "1.1"}, "projects": [{"name": "foo"}]}
+    assert json.loads(msgspec.json.encode(page)) == {"meta": {"api-version": "1.3"}, "projects": [{"name": "foo"}]}

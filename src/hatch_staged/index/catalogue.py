@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hatch_staged.index.database import file_rows, project_rows, published_rows, session_rows
+from hatch_staged.index import attestations
+from hatch_staged.index.database import attestation_rows, file_rows, project_rows, published_rows, session_rows
 from hatch_staged.index.expiry import expire_due
 from hatch_staged.index.refusals import UnknownError
 from hatch_staged.protocol.states import SessionState
@@ -76,3 +77,12 @@ def core_metadata(index: Index, artifact: Artifact) -> bytes:
     if raw is None:
         raise UnknownError(f"{artifact.filename} was deleted.")
     return raw
+
+
+def provenance(index: Index, artifact: Artifact) -> bytes:
+    """Return the provenance of `artifact`; raise `UnknownError` if it has no attestations, or was deleted since."""
+    with index.database.reading() as tx:
+        raw = attestation_rows.find(tx, artifact.file_id)
+    if raw is None:
+        raise UnknownError(f"There is no provenance of {artifact.filename}.")
+    return attestations.provenance(raw)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hatch_staged.index import validation
+from hatch_staged.index import attestations, validation
 from hatch_staged.index.database import file_rows
 from hatch_staged.index.objects import ObjectsError
 from hatch_staged.protocol.states import FileEvent, FileState, file_after
@@ -41,9 +41,12 @@ def inspect(index: Index, file: FileUpload) -> Findings:
     if file.received is None:
         return Findings(fault="no bytes were received")
     try:
-        return Findings(metadata=validation.inspect(index.objects, file, file.received))
+        metadata = validation.inspect(index.objects, file, file.received)
     except validation.InvalidFileError as error:
         return Findings(fault=str(error))
+    # Those that came before the bytes; those that come now are compared with them at once.
+    fault = attestations.fault(index, file)
+    return Findings(fault=fault) if fault else Findings(metadata=metadata)
 
 
 def settle(tx: Transaction, index: Index, file: FileUpload, event: FileEvent, findings: Findings) -> FileUpload:

@@ -62,14 +62,15 @@ class Front:
         that is wrong.
         """
         require_type(request, messages.CONTENT_TYPE)
-        body = await self._body(request)
+        body = await self.body(request)
         try:
             return messages.decode(body, kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             fault = problems.ProblemError(source=_key(str(error)), message=str(error))
             raise InvalidRequestError("The body is not the message that is expected here.", errors=[fault]) from None
 
-    async def _body(self, request: Request) -> bytes:
+    async def body(self, request: Request) -> bytes:
+        """Return the body of `request`; raise `TooLargeError` or `TimedOutError`."""
         limits, body = self.index.limits, bytearray()
         with anyio.move_on_after(limits.body_timeout) as waiting:
             async for chunk in request.stream():

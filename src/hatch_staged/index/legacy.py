@@ -10,16 +10,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import msgspec
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
-from hatch_staged.index import authorization, publication, validation
-from hatch_staged.index.database import file_rows, project_rows, published_rows
+from hatch_staged.index import attestations, authorization, publication, validation
+from hatch_staged.index.database import attestation_rows, file_rows, project_rows, published_rows
 from hatch_staged.index.records import Artifact, FileUpload, Permission, Received
 from hatch_staged.index.refusals import ConflictingError, InvalidRequestError, TooLargeError
 from hatch_staged.protocol.distributions import Kind
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from hatch_staged.protocol.distributions import Distribution
 
 _FILE = "content"
+_ATTESTATIONS = "attestations"
 #: What the field ``filetype`` calls the kinds of distribution.
 FILE_TYPES = {Kind.SDIST: "sdist", Kind.WHEEL: "bdist_wheel"}
 #: The digests that a form may have, by the names of their fields.
@@ -51,7 +51,7 @@ DIGESTS: dict[str, Callable[[], hashlib._Hash | hashlib.blake2b]] = {
 # What every client sends, in the only sense that is left of it.
 _FIXED = {":action": "file_upload", "protocol_version": "1"}
 # The others repeat the metadata that is in the file.
-_KEPT = frozenset({*_FIXED, "name", "version", "filetype", "attestations", *DIGESTS})
+_KEPT = frozenset({*_FIXED, "name", "version", "filetype", _ATTESTATIONS, *DIGESTS})
 #: All fields that are looked at.
 FIELDS = _KEPT | {_FILE}
 #: Every classifier and every requirement is a field.
@@ -67,6 +67,8 @@ class _Stored:
     received: Received
     #: as hexadecimal digits, by the names of their fields
     digests: dict[str, str]
+    #: a JSON array, see `hatch_staged.index.attestations`
+    attestations: bytes = b"[]"
 
 
 async def upload(index: Index, principal: Principal, parts: AsyncIterator[Part]) -> Artifact:
@@ -96,7 +98,7 @@ async def _read(index: Index, principal: Principal, parts: AsyncIterator[Part]) 
             raise _invalid(_FILE, "There is no file.")
         form.check(stored)
         failing.pop_all()
-    return stored
+    return replace(stored, attestations=form.fields.get(_ATTESTATIONS, "[]").encode())
 
 
 @dataclass
@@ -155,7 +157,6 @@ class _Form:
         for digest in sorted(declared):
             if self.fields[digest].lower() != stored.digests[digest]:
                 raise _invalid(digest, f"The {digest} of the received bytes is {stored.digests[digest]}.")
-        _check_attestations(self.fields.get("attestations", "[]"))
 
 
 async def _store(index: Index, principal: Principal, part: Part) -> _Stored:
@@ -205,6 +206,7 @@ def _publish(index: Index, principal: Principal, stored: _Stored) -> Artifact:
     )
     with ExitStack() as failing:
         failing.callback(index.objects.delete, received.object_key)
+        attested = attestations.check(file, stored.attestations)
         metadata = _inspect(index, file, received)
         now = index.clock()
         with index.database.writing() as tx:
@@ -215,6 +217,8 @@ def _publish(index: Index, principal: Principal, stored: _Stored) -> Artifact:
             file_rows.record_completed(
                 tx, file.id, at=now, requires_python=metadata.requires_python, core_metadata=metadata.raw
             )
+            if attested:
+                attestation_rows.put(tx, file.id, stored.attestations)
             artifact = Artifact(
                 file_id=file.id,
                 filename=file.filename,
@@ -226,6 +230,7 @@ def _publish(index: Index, principal: Principal, stored: _Stored) -> Artifact:
                 requires_python=metadata.requires_python,
                 metadata_sha256=hashlib.sha256(metadata.raw).hexdigest(),
                 upload_time=now,
+                attested=attested,
             )
             publication.check_quota(tx, index, distribution.project, (artifact,))
             # Others may have been faster while the bytes came.
@@ -252,13 +257,6 @@ def _taken(published: str) -> ConflictingError:
     # "any other attempt to upload a file with one of those filenames to the same release -- whether through this API
     # or the legacy API -- MUST be rejected with a ``409 Conflict``, exactly as if the file were already published"
     return ConflictingError(f"{published} is published; published files cannot be replaced.")
-
-
-def _check_attestations(attestations: str) -> None:
-    try:
-        msgspec.json.decode(attestations, type=list[msgspec.Raw])
-    except (msgspec.DecodeError, RecursionError):
-        raise _invalid("attestations", "The attestations are no JSON array.") from None
 
 
 def _same(text: str, version: Version) -> bool:

@@ -46,7 +46,11 @@ _SESSION: _Content = {messages.CONTENT_TYPE: messages.Session}
 _FILE: _Content = {messages.CONTENT_TYPE: messages.FileUploadSession}
 _ACTION: _Content = {messages.CONTENT_TYPE: messages.Action}
 _DOWNLOAD: _Content = {_BYTES: _BINARY}
+_ATTESTATIONS: _Content = {CONTENT_TYPE: {"type": "array", "items": {"type": "object"}}}
 _NOTHING: _Content = {}
+
+#: a file, what belongs to it, a part of it, or nothing if the client has it already
+_ANY_PART: dict[int, _Content] = {200: {**_DOWNLOAD, CONTENT_TYPE: {"type": "object"}}, 206: _DOWNLOAD, 304: _NOTHING}
 
 _READING = (401, 403, 404)
 _CHANGING = (401, 403, 404, 409)
@@ -118,6 +122,9 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
     urls.FILE_BYTES: {
         "POST": _authorized("Send the bytes of a file", {204: _NOTHING}, *_CHANGING, takes=_DOWNLOAD),
     },
+    urls.FILE_ATTESTATIONS: {
+        "POST": _authorized("Send the attestations of a file", {204: _NOTHING}, *_CHANGING, takes=_ATTESTATIONS),
+    },
     urls.COMPLETE: {
         "POST": _authorized("Complete a file", {201: _FILE, 202: _FILE}, *_CHANGING, takes=_ACTION),
     },
@@ -131,20 +138,26 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "List the published files of a project", {200: _pages(simple.ProjectPage), 301: _NOTHING}, (404, 406)
         )
     },
-    urls.SIMPLE: {"GET": Operation("List the projects", {200: _pages(simple.RootPage)}, (406,))},
+    urls.SIMPLE: {"GET": Operation("List the projects", {200: _pages(simple.RootPage), 304: _NOTHING}, (406,))},
     urls.SIMPLE_PROJECT: {
         "GET": Operation(
-            "List the published files of a project", {200: _pages(simple.ProjectPage), 301: _NOTHING}, (404, 406)
+            "List the published files of a project",
+            {200: _pages(simple.ProjectPage), 301: _NOTHING, 304: _NOTHING},
+            (404, 406),
         )
     },
-    urls.PUBLISHED_FILE: {"GET": Operation("Download a published file, or its metadata", {200: _DOWNLOAD}, (404,))},
+    urls.PUBLISHED_FILE: {
+        "GET": Operation("Download a published file, its metadata, or its provenance", _ANY_PART, (404, 416))
+    },
     urls.STAGE: {
         "GET": Operation("List the project of a stage", {200: _pages(simple.RootPage)}, (404, 406)),
     },
     urls.STAGE_PROJECT: {
         "GET": Operation("List the files of a stage", {200: _pages(simple.ProjectPage), 301: _NOTHING}, (404, 406)),
     },
-    urls.STAGED_FILE: {"GET": Operation("Download a file of a stage, or its metadata", {200: _DOWNLOAD}, (404,))},
+    urls.STAGED_FILE: {
+        "GET": Operation("Download a file of a stage, its metadata, or its provenance", _ANY_PART, (404, 416))
+    },
     **{
         path.rstrip("/"): {"GET": _REDIRECT}
         for path in (urls.SIMPLE, urls.SIMPLE_PROJECT, urls.STAGE, urls.STAGE_PROJECT)

@@ -133,6 +133,8 @@ class Artifact:
     metadata_sha256: str
     #: in a stage the time of completion, else the time of publication
     upload_time: datetime
+    #: whether it has attestations
+    attested: bool = False
 
 
 @dataclass(frozen=True)

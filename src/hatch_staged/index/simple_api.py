@@ -15,7 +15,7 @@ from hatch_staged.index.fronts import Front, resource
 from hatch_staged.index.negotiation import Format, choose
 from hatch_staged.index.page_cache import PageCache
 from hatch_staged.index.refusals import NotAcceptableError, UnknownError
-from hatch_staged.protocol.distributions import METADATA_SUFFIX
+from hatch_staged.protocol.distributions import METADATA_SUFFIX, PROVENANCE_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hatch_staged.index.records import Artifact
 
 _BYTES = "application/octet-stream"
+_JSON = "application/json"
 # Installers ask again each time, so that a publication is seen at once.
 _PUBLISHED_PAGE = {"Cache-Control": "no-cache", "Vary": "Accept"}
 # Its hash is in its URL: it can never change.
@@ -87,7 +88,7 @@ class SimpleApi(Front):
         return _unless_known(request, await self._pages.get((kind, name, *self._seen_from(request)), make))
 
     async def published_file(self, request: Request) -> Response:
-        """Serve a published file, or its core metadata."""
+        """Serve a published file, its core metadata, or its provenance."""
         find = partial(catalogue.published_file, self.index, request.path_params["sha256"])
         return await self._file(request, find, _PUBLISHED_FILE)
 
@@ -117,7 +118,7 @@ class SimpleApi(Front):
         return Response(simple_pages.project(listing, url, kind), media_type=kind.value, headers=_STAGED)
 
     async def staged_file(self, request: Request) -> Response:
-        """Serve a file of a stage, or its core metadata."""
+        """Serve a file of a stage, its core metadata, or its provenance."""
         find = partial(catalogue.staged_file, self.index, request.path_params["session_token"])
         return await self._file(request, find, _STAGED)
 
@@ -138,10 +139,14 @@ class SimpleApi(Front):
 
     async def _file(self, request: Request, find: Callable[[str], Artifact], headers: Mapping[str, str]) -> Response:
         filename: str = request.path_params["filename"]
-        artifact = await run_in_threadpool(find, filename.removesuffix(METADATA_SUFFIX))
-        if filename.endswith(METADATA_SUFFIX):
+        suffix = next((each for each in (METADATA_SUFFIX, PROVENANCE_SUFFIX) if filename.endswith(each)), "")
+        artifact = await run_in_threadpool(find, filename.removesuffix(suffix))
+        if suffix == METADATA_SUFFIX:
             raw = await run_in_threadpool(catalogue.core_metadata, self.index, artifact)
             return Response(raw, media_type=_BYTES, headers=headers)
+        if suffix == PROVENANCE_SUFFIX:
+            raw = await run_in_threadpool(catalogue.provenance, self.index, artifact)
+            return Response(raw, media_type=_JSON, headers=headers)
         tag = f'"{artifact.hashes["sha256"]}"'
         headers = {**headers, "ETag": tag, "Accept-Ranges": "bytes"}
         if conditions.is_known(request.headers, tag):

@@ -1,4 +1,4 @@
-"""Simple pages as HTML (PEP 503, with PEP 592, 629, 714): made from the same values as the JSON ones."""
+"""Simple pages as HTML (PEP 503, with PEP 592, 629, 714, 740): made from the same values as the JSON ones."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ def _file(file: ListedFile) -> str:
     if isinstance(file.core_metadata, dict):
         # PEP 714: the older name too, for installers that know only that one.
         attributes["data-core-metadata"] = attributes["data-dist-info-metadata"] = _hash(file.core_metadata)
+    if file.provenance is not None:
+        attributes["data-provenance"] = file.provenance
     return _anchor(f"{file.url}#{_hash(file.hashes)}", file.filename, attributes)
 
 

@@ -9,6 +9,7 @@ from packaging.version import Version
 
 from hatch_staged.index import simple_html
 from hatch_staged.index.negotiation import Format
+from hatch_staged.protocol.distributions import PROVENANCE_SUFFIX
 from hatch_staged.protocol.simple import ListedFile, ListedProject, ProjectPage, RootPage
 
 if TYPE_CHECKING:
@@ -48,4 +49,5 @@ def _file(artifact: Artifact, url: str) -> ListedFile:
         size=artifact.size,
         upload_time=artifact.upload_time,
         core_metadata={"sha256": artifact.metadata_sha256},
+        provenance=url + PROVENANCE_SUFFIX if artifact.attested else None,
     )

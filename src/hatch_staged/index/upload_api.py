@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hatch_staged.index.uploads import FileStatus
 
 _BYTES = "application/octet-stream"
+_JSON = "application/json"
 # "A ``Retry-After`` response header MUST be present to indicate to clients when they should next poll for an updated
 # status" (seconds).
 _RETRY_AFTER = "1"
@@ -51,6 +52,7 @@ class UploadApi(Front):
             resource(urls.EXTEND, POST=self.extend),
             resource(urls.FILE, GET=self.file_status, DELETE=self.delete_file),
             resource(urls.FILE_BYTES, POST=self.receive),
+            resource(urls.FILE_ATTESTATIONS, POST=self.attest),
             resource(urls.COMPLETE, POST=self.complete),
         ]
 
@@ -125,6 +127,14 @@ class UploadApi(Front):
         )
         return Response(status_code=HTTPStatus.NO_CONTENT.value)
 
+    async def attest(self, request: Request) -> Response:
+        """Take the attestations of a file."""
+        principal = await self.principal(request)
+        require_type(request, _JSON)
+        body = await self.body(request)
+        await run_in_threadpool(uploads.attest, self.index, principal, _address(request), body)
+        return Response(status_code=HTTPStatus.NO_CONTENT.value)
+
     async def complete(self, request: Request) -> Response:
         """Answer "Complete a File Upload Session"."""
         principal = await self.principal(request)
@@ -174,7 +184,11 @@ class UploadApi(Front):
 
     def _file(self, request: Request, status: FileStatus, code: HTTPStatus) -> Response:
         links = self.urls(request)
-        mechanism = HttpPostBytes(identifier=HTTP_POST_BYTES, file_url=links.file(status.address, urls.FILE_BYTES))
+        mechanism = HttpPostBytes(
+            identifier=HTTP_POST_BYTES,
+            file_url=links.file(status.address, urls.FILE_BYTES),
+            attestations_url=links.file(status.address, urls.FILE_ATTESTATIONS),
+        )
         # Without ``extend``: a file upload session is extended with its publishing session.
         body = messages.FileUploadSession(
             meta=messages.META,

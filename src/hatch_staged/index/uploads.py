@@ -10,8 +10,8 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hatch_staged.index import authorization, completion, validation
-from hatch_staged.index.database import file_rows, published_rows, session_rows
+from hatch_staged.index import attestations, authorization, completion, validation
+from hatch_staged.index.database import attestation_rows, file_rows, published_rows, session_rows
 from hatch_staged.index.expiry import expire_due
 from hatch_staged.index.records import FileUpload, Permission, PublishingSession, Received
 from hatch_staged.index.refusals import (
@@ -133,6 +133,20 @@ async def receive(
     key = f"files/{index.new_token()}"
     await index.objects.put(key, counter.count(chunks))
     await asyncio.to_thread(_record, index, principal, address, counter.received(key))
+
+
+def attest(index: Index, principal: Principal, address: FileAddress, raw: bytes) -> None:
+    """Let `raw` be the attestations of a pending file, in place of any that came before; an empty array for none.
+
+    Raises `InvalidRequestError` if it is no JSON array of attestations, or if one is of another file.
+    """
+    expire_due(index)
+    with index.database.writing() as tx:
+        found = _find(tx, principal, address, Permission.STAGE)
+        session_after(found.session.state, SessionEvent.CHANGE)
+        file_after(found.file.state, FileEvent.TRANSFER)
+        there_are_any = attestations.check(found.file, raw)
+        attestation_rows.put(tx, found.file.id, raw if there_are_any else None)
 
 
 def complete(index: Index, principal: Principal, address: FileAddress) -> FileStatus:

@@ -25,6 +25,7 @@ EXTEND = SESSION + "extend/"
 # The URL of a file "MUST use the same publishing session token" as its stage.
 FILE = "/upload/files/{session_token}/{file_id}/"
 FILE_BYTES = FILE + "bytes/"
+FILE_ATTESTATIONS = FILE + "attestations/"
 COMPLETE = FILE + "complete/"
 
 LEGACY = "/legacy/"

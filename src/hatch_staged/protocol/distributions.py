@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: PEP 658/714: a file's core metadata is served beside it under this suffix.
 METADATA_SUFFIX = ".metadata"
+#: PEP 740 leaves to the index where a file's provenance is; here it is beside it, too.
+PROVENANCE_SUFFIX = ".provenance"
 
 # Versions are parsed with space around them trimmed, tags not at all: what may stand in a name is said here.  No
 # common file system keeps longer names, and a wheel's compressed tag set is the product of three lists.

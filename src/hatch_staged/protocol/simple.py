@@ -1,4 +1,6 @@
-"""A project page of the simple repository API as JSON: PEP 691, with PEP 700's sizes and times and PEP 714's metadata.
+"""A project page of the simple repository API as JSON: PEP 691.
+
+With PEP 700's sizes and times, PEP 714's metadata, and PEP 740's provenance.
 
 An index writes it, a client reads it; a stage (PEP 694, "Staged Previews") is such a page for one release.
 """
@@ -10,8 +12,9 @@ import msgspec
 from hatch_staged.protocol.messages import Timestamp
 
 CONTENT_TYPE = "application/vnd.pypi.simple.v1+json"
-#: Version 1.1 is PEP 700: ``versions``, ``size`` and ``upload-time``.
-API_VERSION = "1.1"
+#: Version 1.1 is PEP 700: ``versions``, ``size`` and ``upload-time``; 1.3 is PEP 740: ``provenance``.  What 1.2 has
+#: (PEP 708), an index need not have.
+API_VERSION = "1.3"
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
@@ -34,6 +37,8 @@ class ListedFile(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", omit
     #: True or a mapping of hashes when ``<url>.metadata`` is there (PEP 714)
     core_metadata: bool | dict[str, str] = False
     yanked: bool | str = False
+    #: the URL of the file's provenance (PEP 740), if it has one
+    provenance: str | None = None
 
 
 class ProjectPage(msgspec.Struct, frozen=True, kw_only=True):

@@ -177,6 +177,7 @@ def artifact(row: RowMapping, *, version: str, upload_time: datetime) -> Artifac
         requires_python=row["requires_python"],
         metadata_sha256=row["metadata_sha256"],
         upload_time=upload_time,
+        attested=row["attested"],
     )
 
 

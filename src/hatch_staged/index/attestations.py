@@ -1,0 +1,77 @@
+"""Attestations of a file (PEP 740): what of them is checked, and how they are served.
+
+Their form is checked, and that they are of this file: its name, its SHA-256.  Signatures are not verified; whoever
+installs has to do that in any case, and knows whom to trust.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hatch_staged.index.database import attestation_rows
+from hatch_staged.index.refusals import InvalidRequestError
+from hatch_staged.protocol.attestations import Bundle, Provenance, Publisher, Subject, decode
+from hatch_staged.protocol.distributions import parse_filename
+from hatch_staged.protocol.problems import ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hatch_staged.index.core import Index
+    from hatch_staged.index.records import FileUpload
+
+#: There are two kinds, and a file needs one of each.
+MOST = 10
+#: Who uploaded them is known by an API token, and by nothing that would be a "Trusted Publisher".
+_PUBLISHER = Publisher(kind="hatch-staged API token")
+
+
+def check(file: FileUpload, raw: bytes) -> bool:
+    """Return whether there are any attestations in `raw`, a JSON array.
+
+    Raises `InvalidRequestError` if it is none, or if one is not of `file`, as far as that is known.
+    """
+    try:
+        subjects = decode(raw, most=MOST)
+    except ValueError as error:
+        raise _invalid(file, str(error)) from None
+    wrong = _fault(file, subjects)
+    if wrong:
+        raise _invalid(file, wrong)
+    return bool(subjects)
+
+
+def fault(index: Index, file: FileUpload) -> str:
+    """Return what is wrong with the attestations of `file` now that its bytes are known, or nothing."""
+    with index.database.reading() as tx:
+        raw = attestation_rows.find(tx, file.id)
+    return "" if raw is None else _fault(file, decode(raw, most=MOST))
+
+
+def provenance(raw: bytes) -> bytes:
+    """Return the provenance object of a file with these attestations."""
+    bundle = Bundle(publisher=_PUBLISHER, attestations=msgspec.Raw(raw))
+    return msgspec.json.encode(Provenance(attestation_bundles=(bundle,)))
+
+
+def _invalid(file: FileUpload, message: str) -> InvalidRequestError:
+    fault = ProblemError(source="attestations", message=message)
+    return InvalidRequestError(f"The attestations of {file.filename} are refused: {message}.", errors=[fault])
+
+
+def _fault(file: FileUpload, subjects: Iterable[Subject]) -> str:
+    hashes = file.hashes if file.received is None else file.received.hashes
+    for subject in subjects:
+        # The specification: "the statement's subject may be equivalent but normalized".
+        try:
+            key = parse_filename(subject.name).key
+        except ValueError as error:
+            return f"an attestation is of something else: {error}"
+        if key != file.name_key:
+            return f"an attestation is of {subject.name}"
+        sha256 = subject.digest.sha256.lower()
+        if hashes.get("sha256", sha256) != sha256:
+            return f"an attestation is of a file with the sha256 {sha256}"
+    return ""
