@@ -23,7 +23,6 @@ pytestmark = pytest.mark.journey
 ABSENT = {
     "SESSION-STATE-12": "whatever a file is to blame for, our index finds within the request to publish",
     "SESSION-ATOMIC-18": "whatever a file is to blame for, our index finds within the request to publish",
-    "HTTP-POST-BYTES-07": "our index does not take attestations",
 }
 #: What an index may leave undone that has as little as the PEP allows.
 LEFT_UNDONE = {"SESSION-TOKEN-01"}

@@ -76,9 +76,9 @@ def _never(_sound: object) -> Callable[..., tuple[()]]:
     return lambda *_arguments: ()
 
 
-def _after_a_second(sound: Callable[..., Any]) -> Callable[..., Any]:
+def _five_seconds_early(sound: Callable[..., Any]) -> Callable[..., Any]:
     def due(tx: Any, now: datetime) -> Any:
-        return sound(tx, now + timedelta(seconds=2))
+        return sound(tx, now + timedelta(seconds=5))
 
     return due
 
@@ -188,7 +188,7 @@ ENDS = (
     ),
     mutant(
         "sessions expire too early",
-        replaced(session_rows, "due", _after_a_second),
+        replaced(session_rows, "due", _five_seconds_early),
         "FILE-RESPONSE-09",
         "SESSION-RESPONSE-13",
         where=SHORT_LIVED,

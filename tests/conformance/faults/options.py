@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.conformance.configurations import POOR, RICH
-from tests.conformance.faults.changes import answer, key, status, success, with_key, without
-from tests.conformance.faults.means import EXTEND, FILE_BODIES, FILE_EXTEND, SESSION_BODIES, Exchange
+from tests.conformance.faults.changes import answer, instead_of, key, status, success, with_key, without
+from tests.conformance.faults.means import ATTEST, EXTEND, FILE_BODIES, FILE_EXTEND, SESSION_BODIES, Exchange
 from tests.conformance.faults.mutant import Mutant, mutant
 from tests.conformance.faults.times import later
 
@@ -72,6 +72,9 @@ OPTIONS = (
         "MECHANISM-06",
         where=RICH,
     ),
+    # http-post-bytes
+    mutant("attestations are promised and not taken", answer(ATTEST, status(404)), "HTTP-POST-BYTES-07"),
+    mutant("anything is taken for an attestation", answer(ATTEST, instead_of(400, 204)), "HTTP-POST-BYTES-07"),
     # Previews
     mutant(
         "there is a token where there are no previews",
