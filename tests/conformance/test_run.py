@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import xml.etree.ElementTree as ET
 from textwrap import dedent
 from typing import TYPE_CHECKING
@@ -159,6 +160,38 @@ def test_junit_has_the_requirements_of_each_check(write: Write, tmp_path: Path) 
         ("requirement", CREATED),
         ("requirement", LOCATED),
     }
+
+
+def test_junit_has_neither_secrets_nor_folders(write: Write, tmp_path: Path) -> None:
+    secrets = ("t0ken-one", "t0ken-two", "s3cret")
+    target = Target(TARGET.root, secrets[0], other_token=secrets[1], grant=f"grant --password {secrets[2]}")
+    folder = write("""
+        from hatch_staged.conformance import steps
+        from hatch_staged.conformance.artifacts import fresh_release
+        from hatch_staged.conformance.wire import Principal, Wire
+
+        @pytest.fixture
+        def index(pytestconfig): return pytestconfig.stash[TARGET]
+
+        @pytest.fixture
+        def people(index): return [Principal(Wire(5), index.token), Principal(Wire(5), index.other_token)]
+
+        @created
+        def test_a_step(index, people): steps.open_session(people[0], index.root, fresh_release())
+
+        @created
+        def test_an_assertion(index, people): assert (index, people) == ()
+
+        @created
+        def test_a_skip(index, people): index.require_simple()
+    """)
+    engine.run(target, checks=folder, junit=tmp_path / "out.xml")
+    written = (tmp_path / "out.xml").read_text()
+    [suite] = ET.fromstring(written)  # noqa: S314 - ours
+    assert (suite.get("name"), suite.get("failures"), suite.get("skipped")) == ("hatch-staged conformance", "2", "1")
+    assert [word for word in (*secrets, str(folder), str(engine.CHECKS.parent)) if word in written] == []
+    # It says where, nevertheless.
+    assert re.search(r"got no answer.*\nsteps\.py:[0-9]+\n", written, re.DOTALL)
 
 
 # Its surroundings

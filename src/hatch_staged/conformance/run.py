@@ -51,6 +51,9 @@ def run(
         "--import-mode=importlib",
         "-p",
         "no:cacheprovider",
+        "--tb=short",
+        "-o",
+        "junit_suite_name=hatch-staged conformance",
     ]
     if junit is not None:
         arguments.append(f"--junit-xml={junit.absolute()}")
@@ -94,16 +97,18 @@ class _Recorder:
         if self.only:
             items[:] = [item for item in items if self.only.intersection(self._covered[item.nodeid])]
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the worst of what became of a check, its preparation, and its tidying up."""
+        seen = _seen(report)
+        # Before the file in JUnit's format is made of it, which is for others to read.
+        report.longrepr = _told(report, seen)
         if report.passed and report.when != "call":
             return
         known = self.outcomes.get(report.nodeid)
         if known is not None and known.result is Result.FAILED:
             return
-        outcome = Outcome(
-            report.nodeid.rpartition("/")[2], self._covered[report.nodeid], Result(report.outcome), _seen(report)
-        )
+        outcome = Outcome(report.nodeid.rpartition("/")[2], self._covered[report.nodeid], Result(report.outcome), seen)
         self.outcomes[report.nodeid] = outcome
         self.progress(outcome)
 
@@ -128,6 +133,18 @@ def _seen(report: pytest.TestReport) -> str:
     told: str = getattr(crash, "message", "") if report.failed else ""
     # The first line is what the check says, the others are how pytest explains the comparison.
     return told.partition("\n")[0].removeprefix("AssertionError: ").removeprefix("Failed: ")
+
+
+def _told(report: pytest.TestReport, seen: str) -> str | tuple[str, int, str] | None:
+    """Return what was seen, and in which lines of which files, without the values and folders that pytest tells."""
+    if isinstance(report.longrepr, tuple):
+        path, line, reason = report.longrepr
+        return Path(path).name, line, reason
+    if not report.failed:
+        return None
+    entries = getattr(getattr(report.longrepr, "reprtraceback", None), "reprentries", ())
+    places = [entry.reprfileloc for entry in entries if getattr(entry, "reprfileloc", None) is not None]
+    return "\n".join([seen, *(f"{Path(place.path).name}:{place.lineno}" for place in places)])
 
 
 @contextmanager

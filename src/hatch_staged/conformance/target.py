@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import pytest
@@ -17,22 +17,25 @@ _Known = TypeVar("_Known", str, int)
 
 @dataclass(frozen=True)
 class Target:
-    """An index by its URL and tokens; the rest lets the suite see more, and without it checks are skipped."""
+    """An index by its URL and tokens; the rest lets the suite see more, and without it checks are skipped.
+
+    What may hold a secret is no part of its `repr`, which pytest prints beside what has failed.
+    """
 
     #: the root endpoint of Upload 2.0
     root: str
     #: of somebody who may register new projects, stage and publish
-    token: str
+    token: str = field(repr=False)
     #: of somebody else who may do the same, for their own projects
-    other_token: str | None = None
+    other_token: str | None = field(default=None, repr=False)
     #: the simple API (PEP 503) where published releases appear
     simple: str | None = None
     #: the legacy upload API of the same index
     legacy: str | None = None
     #: a command that lets the holder of `other_token` upload to ``{project}``
-    grant: str | None = None
+    grant: str | None = field(default=None, repr=False)
     #: a command that undoes `grant`
-    revoke: str | None = None
+    revoke: str | None = field(default=None, repr=False)
     #: how many bytes the published files of a project may have together, if few enough to try
     project_quota: int | None = None
     #: how long a check may wait for something to expire (seconds)

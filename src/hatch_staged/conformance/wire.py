@@ -33,7 +33,7 @@ class Answer:
     method: str
     url: str
     status: int
-    headers: httpx2.Headers
+    headers: httpx2.Headers = field(repr=False)
     content: bytes
 
     @property
@@ -123,7 +123,7 @@ class Principal:
     """
 
     wire: Wire
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     #: how the token is sent: ``Basic`` (as the user ``__token__``) or ``Bearer``
     scheme: str = "Basic"
 
