@@ -66,6 +66,12 @@ def test_further_headers_are_added_or_replace_ours(fake: FakeIndex, owner: Princ
     assert fake.seen[0].headers["content-type"] == "text/plain"
 
 
+def test_nobody_is_taken_for_somebody_else_by_a_cookie(fake: FakeIndex, owner: Principal, wire: Wire) -> None:
+    answered(fake, owner, Reply(200, headers={"Set-Cookie": "who=the-owner; Path=/"}))
+    Principal(wire).get(f"{fake.origin}/it")
+    assert "cookie" not in fake.seen[1].headers
+
+
 # Answers
 
 

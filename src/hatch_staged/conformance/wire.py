@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -94,7 +95,9 @@ class Wire:
 
     def __post_init__(self) -> None:
         """Open nothing yet; redirects are the check's to judge."""
-        self._client = httpx2.Client(timeout=_TIMEOUT, follow_redirects=False)
+        # Cookies of one principal would make another of the next.
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        self._client = httpx2.Client(timeout=_TIMEOUT, follow_redirects=False, cookies=no_cookies)
 
     def request(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | Iterator[bytes] | None = None
