@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.conformance.fake_index import TOKEN, reply
+from tests.conformance.fake_index import TOKEN, Reply
 
 from hatch_staged.conformance.command import conformance
 
@@ -90,6 +90,11 @@ def test_the_tokens_may_come_from_variables(fake: FakeIndex) -> None:
         (["http://127.0.0.1:1/", "--token", "t", "--patience", "-1"], "--patience"),
         (["http://127.0.0.1:1/", "--token", "t", "--project-quota", "0"], "--project-quota"),
         (["http://127.0.0.1:1/", "--token", "t", "--no-such"], "--no-such"),
+        (["index.test/upload/", "--token", "t"], "index.test/upload/ is no URL with http:// or https://"),
+        (["http:///upload/", "--token", "t"], "http:///upload/ is no URL"),
+        (["http://127.0.0.1:1/", "--token", "t", "--other-token", "t"], "it is the same as --token"),
+        (["http://127.0.0.1:1/", "--token", "t", "--grant", "true"], "--grant and --revoke need each other"),
+        (["http://127.0.0.1:1/", "--token", "t", "--revoke", "true"], "--grant and --revoke need each other"),
         (["http://127.0.0.1:1/", "--token", "t", "--json", "no-such/a.json"], "there is no folder no-such"),
         (["http://127.0.0.1:1/", "--token", "t", "--junit", "no-such/a.xml"], "there is no folder no-such"),
     ],
@@ -107,8 +112,12 @@ def test_an_index_that_does_not_answer_ends_with_7() -> None:
     assert TOKEN not in ended.output
 
 
-def test_what_is_no_url_ends_with_7() -> None:
-    assert call("index", "--token", TOKEN).exit_code == 7
+def test_what_is_no_root_endpoint_ends_with_2(fake: FakeIndex) -> None:
+    fake.script["POST", "/root"] = [Reply(501)]
+    ended = try_index(fake)
+    assert ended.exit_code == 2
+    assert ended.stderr == f"Error: POST {fake.root} answered 501: this is no Upload 2.0 root endpoint\n"
+    assert ended.stdout == ""
 
 
 def test_a_token_that_the_index_does_not_take_ends_with_4(fake: FakeIndex) -> None:
@@ -135,10 +144,3 @@ def test_a_result_that_cannot_be_written_ends_with_1_and_says_why(fake: FakeInde
     ended = try_index(fake, option, str(tmp_path / ("x" * 300)))
     assert ended.exit_code == 1
     assert ended.stderr.splitlines()[-1].startswith("Error: the result could not be written: ")
-
-
-def test_what_answers_is_tried_even_if_it_is_no_index(fake: FakeIndex) -> None:
-    fake.script["POST", "/root"] = [reply(404, {"title": "Not found"})]
-    ended = try_index(fake)
-    assert ended.exit_code == 1
-    assert "404" in ended.stdout

@@ -223,8 +223,19 @@ def test_there_is_no_verdict_if_the_checks_cannot_be_read(write: Write) -> None:
 
 def test_there_is_no_verdict_if_the_run_is_ended_early(write: Write) -> None:
     folder = write("@created\ndef test_it(): pytest.exit('too many requests', returncode=1)")
-    with pytest.raises(SuiteError, match="too many requests"):
+    with pytest.raises(SuiteError, match="too many requests") as caught:
         outcomes(folder)
+    assert caught.value.exit_code == 1
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_there_is_no_verdict_if_a_command_of_the_operators_does_not_work(write: Write, when: str) -> None:
+    lines = ["    yield", "    pytest.exit('--grant ended with 1', returncode=2)"]
+    body = "\n".join(lines if when == "after" else reversed(lines))
+    folder = write(f"@pytest.fixture\ndef shared():\n{body}\n\n@created\ndef test_it(shared): pass\n")
+    with pytest.raises(SuiteError, match="--grant ended with 1") as caught:
+        outcomes(folder)
+    assert caught.value.exit_code == 2
 
 
 def test_there_is_no_verdict_if_somebody_interrupts(write: Write) -> None:

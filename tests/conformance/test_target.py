@@ -48,7 +48,17 @@ def test_a_command_gets_the_project_in_the_place_of_its_name(tmp_path: Path) -> 
     assert (tmp_path / "out").read_text() == "is foo-bar & more"
 
 
-def test_a_command_that_fails_fails_the_check_and_says_why() -> None:
-    command = shlex.join([sys.executable, "-c", "raise SystemExit('no such user')"])
-    with pytest.raises(AssertionError, match="ended with 1: no such user"):
-        Target("http://index.test/", "t0ken", revoke=command).revoke_other("foo")
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (shlex.join([sys.executable, "-c", "raise SystemExit('no such user')"]), "ended with 1: no such user"),
+        ("no-such-command {project}", "cannot be carried out: .*no-such-command"),
+        ("it's", "cannot be carried out: No closing quotation"),
+        ("", "cannot be carried out"),
+    ],
+)
+def test_a_command_that_does_not_work_ends_the_run_and_says_why(command: str, told: str) -> None:
+    target = Target("http://index.test/", "t0ken", revoke=command)
+    with pytest.raises(pytest.exit.Exception, match=f"^--revoke {told}") as caught:
+        target.revoke_other("foo")
+    assert caught.value.returncode == 2

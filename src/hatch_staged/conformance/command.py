@@ -5,9 +5,9 @@ Hatch imports this module at every start, so what the verb needs beyond click is
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
 
 import click
 
@@ -53,7 +53,7 @@ def conformance(
         _fail(f"{error.name} is missing; install hatch-staged[conformance]", 2)
     from rich.console import Console  # noqa: PLC0415 - see above
 
-    from hatch_staged.conformance import verdict  # noqa: PLC0415 - see above
+    from hatch_staged.conformance import preconditions, verdict  # noqa: PLC0415 - see above
     from hatch_staged.conformance.requirements import requirements  # noqa: PLC0415 - see above
     from hatch_staged.conformance.target import Target  # noqa: PLC0415 - see above
 
@@ -65,13 +65,17 @@ def conformance(
         if file is not None and not file.parent.is_dir():
             raise click.BadParameter(f"there is no folder {file.parent}", param_hint=option)
     target = Target(root=url, **told)
-    _require_answer(target)
+    _require_usage(target)
+    try:
+        preconditions.require(target)
+    except preconditions.PreconditionError as error:
+        _fail(str(error), error.exit_code)
     console = Console()
     with Console(stderr=True).status("") as line:
         try:
             outcomes = run(target, only=only, junit=junit, progress=lambda outcome: line.update(outcome.check))
         except SuiteError as error:
-            _fail(str(error), 1)
+            _fail(str(error), error.exit_code)
     verdicts = [each for each in verdict.judge(outcomes) if not only or each.requirement.id in only]
     verdict.show([each for each in verdicts if not quiet or each.result is verdict.Result.FAILED], console)
     console.print(verdict.summary(verdicts))
@@ -84,17 +88,13 @@ def conformance(
         raise click.exceptions.Exit(1)
 
 
-def _require_answer(target: Target) -> None:
-    """End unless there is something at the URL that takes the token."""
-    from hatch_staged.conformance.wire import NoAnswerError, Principal, Wire  # noqa: PLC0415 - see above
-
-    wire = Wire(limit=1)
-    try:
-        # Nothing that creates anything: it has no name.
-        status = Principal(wire, target.token).post(target.root, {}).status
-    except NoAnswerError as error:
-        _fail(str(error), 7)
-    finally:
-        wire.close()
-    if status == HTTPStatus.UNAUTHORIZED:
-        _fail(f"{target.root} does not take the token", 4)
+def _require_usage(target: Target) -> None:
+    url = urlsplit(target.root)
+    if url.scheme not in {"http", "https"} or not url.netloc:
+        raise click.BadParameter(f"{target.root} is no URL with http:// or https://", param_hint="URL")
+    if target.other_token == target.token:
+        raise click.BadParameter(
+            "it is the same as --token, and has to be of somebody else", param_hint="--other-token"
+        )
+    if (target.grant is None) != (target.revoke is None):
+        raise click.UsageError("--grant and --revoke need each other")

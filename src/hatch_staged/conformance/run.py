@@ -25,7 +25,12 @@ _ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 class SuiteError(Exception):
-    """The checks did not run to their end, so that there is no verdict; says why."""
+    """The checks did not run to their end, so that there is no verdict; says why, with an exit code of all verbs."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        """Keep both."""
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 def run(
@@ -67,7 +72,7 @@ def run(
         # All of them may be unobservable.
         ended.add(pytest.ExitCode.NO_TESTS_COLLECTED)
     if recorder.trouble or code not in ended:
-        raise SuiteError(recorder.trouble or f"the suite ended early, pytest says {code}")
+        raise SuiteError(recorder.trouble or f"the suite ended early, pytest says {code}", recorder.exit_code)
     return tuple(recorder.outcomes.values())
 
 
@@ -80,6 +85,7 @@ class _Recorder:
     progress: Callable[[Outcome], None]
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     trouble: str = ""
+    exit_code: int = 1
     _covered: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @pytest.hookimpl(trylast=True)
@@ -122,7 +128,8 @@ class _Recorder:
         self.trouble = str(excrepr)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Keep why the run was ended early: by somebody, or by pytest if not all checks can be read."""
+        """Keep why the run was ended early: by somebody, by a check, or by pytest if not all checks can be read."""
+        self.exit_code = getattr(excinfo.value, "returncode", None) or 1
         self.trouble = self.trouble or str(excinfo.value) or "interrupted"
 
 

@@ -12,6 +12,9 @@ import pytest
 #: Where the checks find the target.
 TARGET = pytest.StashKey["Target"]()
 
+# For a command of the operator's (seconds).
+_PATIENCE = 60.0
+
 _Known = TypeVar("_Known", str, int)
 
 
@@ -60,11 +63,11 @@ class Target:
 
     def grant_other(self, project: str) -> None:
         """Let the holder of the other token upload to `project`; skip the check if nobody said how."""
-        _run(_require(self.grant, "--grant"), project)
+        _run("--grant", self.grant, project)
 
     def revoke_other(self, project: str) -> None:
         """Take that away again; skip the check if nobody said how."""
-        _run(_require(self.revoke, "--revoke"), project)
+        _run("--revoke", self.revoke, project)
 
 
 def _require(value: _Known | None, option: str) -> _Known:
@@ -73,7 +76,12 @@ def _require(value: _Known | None, option: str) -> _Known:
     return value
 
 
-def _run(command: str, project: str) -> None:
-    words = [word.replace("{project}", project) for word in shlex.split(command)]
-    result = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, f"{words[0]} ended with {result.returncode}: {result.stderr.strip()}"
+def _run(option: str, command: str | None, project: str) -> None:
+    """Run the command; end the run if that does not work, which is no fault of the index."""
+    try:
+        words = [word.replace("{project}", project) for word in shlex.split(_require(command, option))]
+        ended = subprocess.run(words, capture_output=True, text=True, check=False, timeout=_PATIENCE)
+    except (OSError, ValueError, IndexError, subprocess.TimeoutExpired) as error:
+        pytest.exit(f"{option} cannot be carried out: {error}", returncode=2)
+    if ended.returncode != 0:
+        pytest.exit(f"{option} ended with {ended.returncode}: {ended.stderr.strip()}", returncode=2)
