@@ -79,3 +79,10 @@ def test_the_owner_has_to_have_the_right_to_new_projects(fake: FakeIndex) -> Non
     assert code == 4
     assert told.startswith("the token is not good for a session of a new project: ")
     assert "Only members" in told
+
+
+def test_an_index_that_limits_the_rate_of_requests_is_left_alone(fake: FakeIndex) -> None:
+    fake.script[ROOT] = [Reply(429, headers={"Retry-After": "3600"})]
+    told, code = refused(fake)
+    assert code == 1
+    assert told.startswith("the index limits the rate of requests")

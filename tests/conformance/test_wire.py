@@ -137,6 +137,31 @@ def test_an_exchange_is_shown_in_a_line_without_credentials(fake: FakeIndex, own
     assert basic("__token__", TOKEN).partition(" ")[2] not in repr(answer)
 
 
+# Limited rates
+
+
+def test_an_index_that_limits_the_rate_of_requests_is_asked_again_as_late_as_it_says(fake: FakeIndex) -> None:
+    slept: list[float] = []
+    wire = Wire(limit=5, sleep=slept.append)
+    limited = [Reply(429, headers={"Retry-After": told}) for told in ("7", "0", "Fri, 31 Dec 1999 23:59:59 GMT")]
+    fake.script["GET", "/it"] = [*limited, Reply(200)]
+    answer = Principal(wire).get(f"{fake.origin}/it")
+    assert answer.status == 200
+    assert wire.journal == [answer]
+    assert slept == [7, 1, 1]
+    wire.close()
+
+
+def test_who_limits_the_rate_for_too_long_ends_the_run(fake: FakeIndex) -> None:
+    slept: list[float] = []
+    wire = Wire(limit=20, sleep=slept.append)
+    fake.script["GET", "/it"] = [Reply(429, headers={"Retry-After": "12"})]
+    with pytest.raises(pytest.exit.Exception, match="the index limits the rate of requests"):
+        Principal(wire).get(f"{fake.origin}/it")
+    assert slept == [12, 12]
+    wire.close()
+
+
 # The end
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+import pytest
+
 from hatch_staged.conformance.artifacts import fresh_release
 from hatch_staged.conformance.steps import Session
 from hatch_staged.conformance.wire import NoAnswerError, Principal, Wire
@@ -34,6 +36,8 @@ def require(target: Target) -> None:
         _require(target, wire)
     except NoAnswerError as error:
         raise PreconditionError(str(error), 7) from None
+    except pytest.exit.Exception as stop:
+        raise PreconditionError(str(stop), 1) from None
     finally:
         wire.close()
 

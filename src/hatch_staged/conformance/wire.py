@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ import httpx2
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
 #: Of all requests; content types may have parameters.
 MEDIA_TYPE = "application/vnd.pypi.upload.v2+json"
@@ -24,6 +26,9 @@ META = {"api-version": "2.0"}
 
 # An index may take its time to look into a file (seconds).
 _TIMEOUT = 60.0
+# Between the requests to an index that limits their rate, and all in all (seconds).
+_LEAST_PAUSE = 1.0
+_LONGEST_PAUSE = 30.0
 _SHOWN = 300
 
 
@@ -91,31 +96,45 @@ class Wire:
     """
 
     limit: int
+    sleep: Callable[[float], None] = time.sleep
     journal: list[Answer] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Open nothing yet; redirects are the check's to judge."""
         # Cookies of one principal would make another of the next.
+        self._made = 0
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         self._client = httpx2.Client(timeout=_TIMEOUT, follow_redirects=False, cookies=no_cookies)
 
-    def request(
-        self, method: str, url: str, headers: Mapping[str, str], content: bytes | Iterator[bytes] | None = None
-    ) -> Answer:
-        """Return the answer; raise `NoAnswerError` if there is none, and end the run when it has made too many."""
-        if len(self.journal) >= self.limit:
-            pytest.exit(f"the suite has made {self.limit} requests and stops", returncode=1)
-        try:
-            response = self._client.request(method, url, headers=dict(headers), content=content)
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise NoAnswerError(f"{method} {url} got no answer: {error}") from None
-        answer = Answer(method, url, response.status_code, response.headers, response.content)
+    def request(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None = None) -> Answer:
+        """Return the answer; raise `NoAnswerError` if there is none.
+
+        Asks again, after a while, who limits the rate of requests.  Ends the run if that goes on, and when it has made
+        too many requests.
+        """
+        waited = 0.0
+        while (answer := self._ask(method, url, headers, content)).status == HTTPStatus.TOO_MANY_REQUESTS:
+            pause = max(answer.retry_after or 0.0, _LEAST_PAUSE)
+            waited += pause
+            if waited > _LONGEST_PAUSE:
+                pytest.exit(f"the index limits the rate of requests, and the suite stops: {answer}", returncode=1)
+            self.sleep(pause)
         self.journal.append(answer)
         return answer
 
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
+
+    def _ask(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> Answer:
+        if self._made >= self.limit:
+            pytest.exit(f"the suite has made {self.limit} requests and stops", returncode=1)
+        self._made += 1
+        try:
+            response = self._client.request(method, url, headers=dict(headers), content=content)
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise NoAnswerError(f"{method} {url} got no answer: {error}") from None
+        return Answer(method, url, response.status_code, response.headers, response.content)
 
 
 @dataclass(frozen=True)

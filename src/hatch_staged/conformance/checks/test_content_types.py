@@ -56,6 +56,7 @@ def test_a_content_type_with_another_form_of_version_is_refused(
 ) -> None:
     answer = owner.post(index.root, release.request(), Content_Type=f"application/vnd.pypi.upload.{version}+json")
     assert answer.refused, f"{version} is taken: {answer}"
+    steps.open_session(owner, index.root, release)
 
 
 @covers("CONTENT-02", "except for requests to execute a file upload mechanism")
@@ -75,6 +76,7 @@ def test_a_message_of_another_content_type_is_refused(
 ) -> None:
     answer = owner.post(index.root, release.request(), Content_Type=content_type)
     assert answer.refused, f"{content_type} is taken: {answer}"
+    steps.open_session(owner, index.root, release)
 
 
 @covers("CONTENT-01", "what version of the API it represents")
@@ -88,6 +90,7 @@ def test_parameters_of_the_content_type_change_nothing(owner: Principal, index: 
 def test_a_legacy_upload_to_the_root_endpoint_is_refused(owner: Principal, index: Target, release: Release) -> None:
     answer = legacy.upload(owner, index.root, release, release.wheel())
     assert answer.refused, f"the root endpoint takes legacy uploads: {answer}"
+    steps.open_session(owner, index.root, release)
 
 
 @covers("CONTENT-06", "host the new API described in this PEP at a different endpoint than the existing upload API.")

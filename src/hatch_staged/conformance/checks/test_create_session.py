@@ -57,6 +57,7 @@ def test_a_session_is_not_created_without_a_name(owner: Principal, index: Target
     _refuse(owner, index, release, release.request(name=None))
     for name in (*_NO_STRINGS, "-", f"{release.project}!", f"-{release.project}", f"{release.project}\u00e9"):
         _refuse(owner, index, release, release.request(name=name))
+    _create(owner, index, release)
 
 
 @covers("SESSION-CREATE-08", "version (required)")

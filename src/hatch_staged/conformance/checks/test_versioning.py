@@ -56,9 +56,11 @@ def test_other_api_versions_are_refused(owner: Principal, index: Target, release
     for version in ("2.1", "3.0", "1.0"):
         answer = owner.post(index.root, release.request(meta={**META, "api-version": version}))
         assert answer.refused, f"version {version} is taken: {answer}"
+    steps.open_session(owner, index.root, release)
 
 
 @covers("VERSION-04", "MUST NOT advertise or implement new API versions without an approved PEP.")
 def test_messages_of_another_major_version_are_refused(owner: Principal, index: Target, release: Release) -> None:
     answer = owner.post(index.root, release.request(), Content_Type="application/vnd.pypi.upload.v3+json")
     assert answer.refused, f"a message of version 3 is taken: {answer}"
+    steps.open_session(owner, index.root, release)
