@@ -124,7 +124,16 @@ def test_a_token_that_the_index_does_not_take_ends_with_4(fake: FakeIndex) -> No
     ended = call(fake.root, "--token", "another")
     assert ended.exit_code == 4
     assert ended.stderr == f"Error: {fake.root} does not take the token\n"
-    assert len(fake.seen) == 1
+
+
+def test_tokens_can_be_sent_as_bearers(fake: FakeIndex) -> None:
+    assert try_index(fake, "--scheme", "bearer").exit_code == 4
+    fake.challenge = "Bearer"
+    assert try_index(fake).exit_code == 0
+
+
+def test_tokens_can_be_the_passwords_of_another_user(fake: FakeIndex) -> None:
+    assert try_index(fake, "--user", "alice").exit_code == 4
 
 
 def test_nothing_is_created_to_see_whether_the_token_is_taken(fake: FakeIndex) -> None:

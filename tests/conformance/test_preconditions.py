@@ -29,7 +29,24 @@ def refused(fake: FakeIndex, token: str = TOKEN, other_token: str | None = None)
 
 def test_a_session_can_be_created_and_is_canceled(fake: FakeIndex) -> None:
     preconditions.require(Target(fake.root, TOKEN))
-    assert [seen.method for seen in fake.seen] == ["POST", "POST", "DELETE"]
+    assert [seen.method for seen in fake.seen] == ["POST", "POST", "POST", "DELETE"]
+
+
+@pytest.mark.parametrize(
+    ("challenge", "scheme"),
+    [("Basic", "Basic"), ('Bearer realm="x"', "Bearer"), ('bearer, basic realm="x"', "Basic"), ("", "Basic")],
+)
+def test_tokens_are_sent_as_the_index_asks_for_it(fake: FakeIndex, challenge: str, scheme: str) -> None:
+    fake.challenge = challenge
+    fake.script[ROOT] = [Reply(401, headers={"WWW-Authenticate": challenge}), Reply(400), reply(201, fake.session(1))]
+    assert preconditions.require(Target(fake.root, TOKEN)).scheme == scheme
+    assert fake.seen[1].headers["authorization"].startswith(f"{scheme} ")
+
+
+def test_tokens_are_sent_as_the_caller_says(fake: FakeIndex) -> None:
+    fake.challenge = "Basic, Bearer"
+    assert preconditions.require(Target(fake.root, TOKEN, scheme="Bearer")).scheme == "Bearer"
+    assert fake.seen[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])

@@ -33,6 +33,11 @@ def test_the_token_is_sent_as_a_bearer_if_that_is_the_scheme(fake: FakeIndex, wi
     assert fake.seen[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
+def test_the_token_may_be_the_password_of_another_user(fake: FakeIndex, wire: Wire) -> None:
+    Principal(wire, TOKEN, user="alice").get(f"{fake.origin}/it")
+    assert fake.seen[0].headers["authorization"] == basic("alice", TOKEN)
+
+
 def test_without_a_token_there_are_no_credentials(fake: FakeIndex, wire: Wire) -> None:
     assert Principal(wire).get(f"{fake.origin}/it").status == 401
     assert "authorization" not in fake.seen[0].headers

@@ -29,6 +29,8 @@ def _fail(message: str, exit_code: int) -> NoReturn:
     "--token", required=True, envvar="CONFORMANCE_TOKEN", show_envvar=True, help="Of somebody who may publish"
 )
 @click.option("--other-token", envvar="CONFORMANCE_OTHER_TOKEN", show_envvar=True, help="Of somebody else who may")
+@click.option("--scheme", type=click.Choice(("basic", "bearer")), help="How to send tokens, if the index does not say")
+@click.option("--user", default="__token__", show_default=True, help="Whose password a token is, as basic")
 @click.option("--simple", help="The simple API where published releases appear")
 @click.option("--legacy", help="The legacy upload API of the same index")
 @click.option("--grant", help="A command that lets the other one upload to {project}")
@@ -40,7 +42,14 @@ def _fail(message: str, exit_code: int) -> NoReturn:
 @click.option("--junit", type=_FILE, help="Write the result in JUnit's format")
 @click.option("--quiet", "-q", is_flag=True, help="Print the sum and what failed only")
 def conformance(
-    *, url: str, only: tuple[str, ...], json_file: Path | None, junit: Path | None, quiet: bool, **told: Any
+    *,
+    url: str,
+    only: tuple[str, ...],
+    json_file: Path | None,
+    junit: Path | None,
+    quiet: bool,
+    scheme: str | None,
+    **told: Any,
 ) -> None:
     """Try whether URL is the root endpoint of an index that speaks Upload 2.0 as PEP 694 has it.
 
@@ -64,10 +73,10 @@ def conformance(
         # Now, not when all is done.
         if file is not None and not file.parent.is_dir():
             raise click.BadParameter(f"there is no folder {file.parent}", param_hint=option)
-    target = Target(root=url, **told)
+    target = Target(root=url, scheme=scheme and scheme.title(), **told)
     _require_usage(target)
     try:
-        preconditions.require(target)
+        target = preconditions.require(target)
     except preconditions.PreconditionError as error:
         _fail(str(error), error.exit_code)
     console = Console()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -29,10 +31,15 @@ class PreconditionError(Exception):
         self.exit_code = exit_code
 
 
-def require(target: Target) -> None:
-    """Create a session and cancel it; raise `PreconditionError` if the URL or a token is not what it has to be."""
+def require(target: Target) -> Target:
+    """Create a session and cancel it; return the target with the scheme in which it takes tokens.
+
+    Raises `PreconditionError` if the URL or a token is not what it has to be.
+    """
     wire = Wire(limit=_MOST_REQUESTS)
     try:
+        if target.scheme is None:
+            target = replace(target, scheme=_scheme(Principal(wire).post(target.root, {})))
         _require(target, wire)
     except NoAnswerError as error:
         raise PreconditionError(str(error), 7) from None
@@ -40,17 +47,18 @@ def require(target: Target) -> None:
         raise PreconditionError(str(stop), 1) from None
     finally:
         wire.close()
+    return target
 
 
 def _require(target: Target, wire: Wire) -> None:
-    owner = Principal(wire, target.token)
+    owner = target.owner(wire)
     # Nothing that creates anything: it has no name.
     probe = owner.post(target.root, {})
     if probe.status in _NOTHING_THERE or 300 <= probe.status < 400:
         raise _no_root(probe)
     _require_credentials(probe, "the token")
     if target.other_token is not None:
-        _require_credentials(Principal(wire, target.other_token).post(target.root, {}), "the token of --other-token")
+        _require_credentials(target.other(wire).post(target.root, {}), "the token of --other-token")
     created = owner.post(target.root, fresh_release().request())
     _require_credentials(created, "the token")
     if created.status == HTTPStatus.FORBIDDEN:
@@ -59,6 +67,15 @@ def _require(target: Target, wire: Wire) -> None:
         raise _no_root(created)
     if created.ok:
         _cancel(owner, created)
+
+
+def _scheme(answer: Answer) -> str:
+    """Return the scheme that an index asks for; Basic, as tools of today send it, unless it takes bearers only."""
+    challenges = ", ".join(answer.headers.get_list("www-authenticate"))
+    bearers_only = re.search(r"\bBearer\b", challenges, re.IGNORECASE) and not re.search(
+        r"\bBasic\b", challenges, re.IGNORECASE
+    )
+    return "Bearer" if bearers_only else "Basic"
 
 
 def _require_credentials(answer: Answer, whose: str) -> None:

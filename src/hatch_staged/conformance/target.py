@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import pytest
 
+from hatch_staged.conformance.wire import Principal, Wire
+
 #: Where the checks find the target.
 TARGET = pytest.StashKey["Target"]()
 
@@ -43,6 +45,18 @@ class Target:
     project_quota: int | None = None
     #: how long a check may wait for something to expire (seconds)
     patience: float = 0.0
+    #: how tokens are sent, ``Basic`` or ``Bearer``; None if the index is asked for it
+    scheme: str | None = None
+    #: whose password a token is
+    user: str = "__token__"
+
+    def owner(self, wire: Wire) -> Principal:
+        """Return whose token it is."""
+        return self._principal(wire, self.token)
+
+    def other(self, wire: Wire) -> Principal:
+        """Return whose the other token is; skip the check if there is none."""
+        return self._principal(wire, _require(self.other_token, "--other-token"))
 
     def require_simple(self) -> str:
         """Return the URL of the simple API; skip the check if it is not known."""
@@ -68,6 +82,9 @@ class Target:
     def revoke_other(self, project: str) -> None:
         """Take that away again; skip the check if nobody said how."""
         _run("--revoke", self.revoke, project)
+
+    def _principal(self, wire: Wire, token: str) -> Principal:
+        return Principal(wire, token, self.scheme or "Basic", self.user)
 
 
 def _require(value: _Known | None, option: str) -> _Known:

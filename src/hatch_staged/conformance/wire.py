@@ -146,8 +146,9 @@ class Principal:
 
     wire: Wire
     token: str | None = field(default=None, repr=False)
-    #: how the token is sent: ``Basic`` (as the user ``__token__``) or ``Bearer``
+    #: how the token is sent: ``Basic``, as the password of `user`, or ``Bearer``
     scheme: str = "Basic"
+    user: str = "__token__"
 
     def get(self, url: str, **headers: str) -> Answer:
         """GET; the content type is on it because "all non-file-upload requests" have it."""
@@ -177,7 +178,7 @@ class Principal:
             return {}
         if self.scheme == "Bearer":
             return {"Authorization": f"Bearer {self.token}"}
-        return {"Authorization": f"Basic {base64.b64encode(f'__token__:{self.token}'.encode()).decode()}"}
+        return {"Authorization": f"Basic {base64.b64encode(f'{self.user}:{self.token}'.encode()).decode()}"}
 
 
 def multipart(fields: Mapping[str, str], filename: str, data: bytes) -> tuple[str, bytes]:

@@ -43,15 +43,13 @@ def wire() -> Iterator[Wire]:
 @pytest.fixture(scope="session")
 def owner(index: Target, wire: Wire) -> Principal:
     """Return whose token it is; what they create is theirs."""
-    return Principal(wire, index.token)
+    return index.owner(wire)
 
 
 @pytest.fixture(scope="session")
 def other(index: Target, wire: Wire) -> Principal:
     """Return somebody else, who has nothing to do with the owner's projects."""
-    if index.other_token is None:
-        pytest.skip("--other-token was not given")
-    return Principal(wire, index.other_token)
+    return index.other(wire)
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +133,7 @@ def _leave_nothing(index: Target, wire: Wire, owner: Principal) -> Iterator[None
         url = steps.Session(answer.json()).url
         # What the index says to that is not what this check is about, nor is who created the session.
         if owner.delete(url).status == 403 and index.other_token is not None:
-            Principal(wire, index.other_token).delete(url)
+            index.other(wire).delete(url)
 
 
 def _published(owner: Principal, index: Target) -> Release:

@@ -11,11 +11,11 @@ from hatch_staged.conformance.artifacts import fresh_release
 from hatch_staged.conformance.problems import EXPLANATIONS, MEDIA_TYPE, problem
 from hatch_staged.conformance.requirements import covers
 from hatch_staged.conformance.wire import MEDIA_TYPE as MESSAGE
-from hatch_staged.conformance.wire import META, OCTETS, Principal
+from hatch_staged.conformance.wire import META, OCTETS
 
 if TYPE_CHECKING:
     from hatch_staged.conformance.target import Target
-    from hatch_staged.conformance.wire import Answer
+    from hatch_staged.conformance.wire import Answer, Principal
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def refusals(owner: Principal, anonymous: Principal, index: Target) -> dict[str,
         "bytes that are not there": owner.post(pending.complete),
     }
     if index.other_token is not None:
-        asked["no permission"] = Principal(owner.wire, index.other_token).get(session.url)
+        asked["no permission"] = index.other(owner.wire).get(session.url)
     owner.delete(session.url)
     asked["a canceled session"] = owner.post(session.publish)
     # Whether each has to be refused is the business of other sections.

@@ -50,7 +50,7 @@ def test_bytes_are_taken_with_the_schemes_that_are_taken_elsewhere(
     index: Target, wire: Wire, session: Session, file: FileSession, release: Release
 ) -> None:
     for scheme in _SCHEMES:
-        principal = Principal(wire, index.token, scheme)
+        principal = Principal(wire, index.token, scheme, index.user)
         elsewhere = principal.get(session.url)
         # Whether the bytes may be sent twice is not what this is about.
         answer = principal.request("POST", file.file_url, {"Content-Type": OCTETS}, release.wheel().data)
