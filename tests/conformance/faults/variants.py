@@ -6,7 +6,7 @@ The suite has to pass it, too; and mutants that are about what our index does no
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.conformance.faults.changes import (
     answer,
@@ -35,7 +35,13 @@ from tests.conformance.faults.means import (
     Exchange,
 )
 
-from hatch_staged.index import upload_api
+from hatch_staged.index import upload_api, uploads
+from hatch_staged.index.database import file_rows
+from hatch_staged.index.refusals import ConflictingError
+from hatch_staged.protocol.states import FileState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 VENDOR = "vnd-us-fast-v1"
 
@@ -98,6 +104,18 @@ def _unchanged(exchange: Exchange) -> None:
     exchange.path = exchange.path.removesuffix("extend/")
 
 
+def _one_at_a_time(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse a second upload while one is under way in the session."""
+
+    def replace(tx: Any, session_id: str, name_key: str) -> Any:
+        under_way = {FileState.PENDING, FileState.PROCESSING}
+        if any(file.state in under_way for file in file_rows.of_session(tx, session_id)):
+            raise ConflictingError("Another file of this session is being uploaded.")
+        return sound(tx, session_id, name_key)
+
+    return replace
+
+
 def _with_query(exchange: Exchange) -> None:
     """Put something behind every URL of this API that has to come back with it."""
 
@@ -133,6 +151,7 @@ poor = both(
     success((PUBLISH, COMPLETE), _without_body),
     answer(UPLOAD_API, _details),
     request((SIMPLE_PAGE, STAGE_PAGE), _html),
+    replaced(uploads, "_replace", _one_at_a_time),
 )
 
 #: has more than ours

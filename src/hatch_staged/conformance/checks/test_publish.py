@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hatch_staged.conformance.artifacts import Artifact, Release
-    from hatch_staged.conformance.steps import Session
+    from hatch_staged.conformance.steps import FileSession, Session
     from hatch_staged.conformance.target import Target
     from hatch_staged.conformance.wire import Principal
 
@@ -48,16 +48,13 @@ def test_a_file_that_is_not_completed_is_refused_by_name_and_state(
 ) -> None:
     artifact = release.wheel()
     steps.stage(owner, session, release.sdist())
-    if state == "pending":
-        steps.begin(owner, session, artifact)
-    else:
-        steps.fail_completion(owner, session, artifact)
+    file = (steps.begin if state == "pending" else steps.fail_completion)(owner, session, artifact)
     answer = owner.post(session.publish)
     assert answer.status == 409, f"published with a file in {state}: {answer}"
     told = " ".join(_statements(answer.json()))
     assert artifact.filename in told, f"the refusal does not name {artifact.filename}: {answer}"
     assert state in told, f"the refusal does not say that the file is in {state}: {answer}"
-    _require_editable(owner, session, release.wheel("cp312-cp312-linux_x86_64"))
+    _require_editable(owner, session, file, artifact)
 
 
 @covers("SESSION-PUBLISH-04", "the server MUST reject the publish request with a 409 Conflict error response")
@@ -75,16 +72,16 @@ def test_a_file_in_processing_is_refused_by_name_and_state(
     told = " ".join(_statements(answer.json()))
     assert artifact.filename in told, f"the refusal does not name {artifact.filename}: {answer}"
     assert "processing" in told, f"the refusal does not say that the file is in processing: {answer}"
-    _require_editable(owner, session, release.sdist())
     steps.file_state(owner, file)
+    _require_editable(owner, session, file, artifact)
     steps.publish(owner, session)
 
 
 @covers("SESSION-PUBLISH-05", "identifying the offending file(s) and their current states")
 def test_all_files_that_are_not_completed_are_named(owner: Principal, session: Session, release: Release) -> None:
     pending, failed = release.wheel(), release.sdist()
-    steps.begin(owner, session, pending)
     steps.fail_completion(owner, session, failed)
+    steps.begin(owner, session, pending)
     answer = owner.post(session.publish)
     told = " ".join(_statements(answer.json()))
     for artifact in (pending, failed):
@@ -156,11 +153,11 @@ def test_a_session_whose_publication_failed_later_can_be_edited(owner: Principal
 def test_a_publication_that_fails_at_once_is_answered_with_an_error(
     owner: Principal, session: Session, release: Release
 ) -> None:
-    steps.begin(owner, session, release.wheel())
+    file = steps.begin(owner, session, release.wheel())
     answer = owner.post(session.publish)
     assert answer.status >= 400, f"published with a file in pending: {answer}"
     answer.json()
-    _require_editable(owner, session, release.sdist())
+    _require_editable(owner, session, file, release.wheel())
 
 
 @covers(
@@ -175,10 +172,11 @@ def test_a_conflict_that_is_found_at_once_leaves_the_session_open(owner: Princip
     steps.publish(owner, doomed.session)
 
 
-def _require_editable(owner: Principal, session: Session, artifact: Artifact) -> None:
-    """Fail unless the session is open and takes the file."""
+def _require_editable(owner: Principal, session: Session, file: FileSession, artifact: Artifact) -> None:
+    """Fail unless the session is open, and `file` can be deleted and `artifact` uploaded."""
     state = steps.session_state(owner, session)
     assert state == "open", f"{state} after a refused publication"
+    steps.delete(owner, file)
     steps.stage(owner, session, artifact)
 
 

@@ -87,9 +87,9 @@ def test_a_deleted_file_is_no_part_of_the_session(owner: Principal, release: Rel
     kept = release.wheel("py2-none-any")
     steps.stage(owner, session, kept)
     gone = [
-        steps.begin(owner, session, release.wheel()),
         steps.stage(owner, session, release.wheel("py3-none-linux_1_x86_64")),
         steps.fail_completion(owner, session, release.sdist()),
+        steps.begin(owner, session, release.wheel()),
     ]
     for file in gone:
         steps.delete(owner, file)
