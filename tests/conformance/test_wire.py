@@ -101,6 +101,25 @@ def test_redirects_are_not_followed(fake: FakeIndex, owner: Principal) -> None:
     assert len(fake.seen) == 1
 
 
+def test_redirects_are_followed_if_that_is_asked_for_but_not_for_ever(fake: FakeIndex, owner: Principal) -> None:
+    fake.script["GET", "/a"] = [Reply(302, headers={"Location": "/b"})]
+    fake.script["GET", "/b"] = [Reply(307, headers={"Location": f"{fake.origin}/c"})]
+    fake.script["GET", "/c"] = [Reply(200, b"there")]
+    fake.script["GET", "/round"] = [Reply(301, headers={"Location": "/round"})]
+    assert owner.follow(f"{fake.origin}/a", Accept="text/html").content == b"there"
+    assert [seen.headers["accept"] for seen in fake.seen] == ["text/html"] * 3
+    assert owner.follow(f"{fake.origin}/round").status == 301
+
+
+def test_the_token_does_not_follow_to_another_origin_and_back(fake: FakeIndex, owner: Principal) -> None:
+    with FakeIndex() as another:
+        fake.script["GET", "/a"] = [Reply(302, headers={"Location": f"{another.origin}/b"})]
+        another.script["GET", "/b"] = [Reply(302, headers={"Location": f"{fake.origin}/c"})]
+        fake.script["GET", "/c"] = [Reply(200)]
+        assert owner.follow(f"{fake.origin}/a").ok
+    assert ["authorization" in seen.headers for seen in (*fake.seen, *another.seen)] == [True, False, False]
+
+
 def test_the_media_type_is_without_parameters(fake: FakeIndex, owner: Principal) -> None:
     assert answered(fake, owner, Reply(200, headers={"Content-Type": "Text/HTML; a=b"})).media_type == "text/html"
     assert answered(fake, owner, Reply(200)).media_type == ""
@@ -109,6 +128,11 @@ def test_the_media_type_is_without_parameters(fake: FakeIndex, owner: Principal)
 def test_a_relative_location_is_made_absolute(fake: FakeIndex, owner: Principal) -> None:
     answer = answered(fake, owner, Reply(201, headers={"Location": "sessions/1"}))
     assert answer.location == f"{fake.origin}/sessions/1"
+
+
+def test_an_absolute_location_is_left_as_it_is(fake: FakeIndex, owner: Principal) -> None:
+    url = "HTTP://Index.test:80/sessions/%7Ea/../1"
+    assert answered(fake, owner, Reply(201, headers={"Location": url})).location == url
 
 
 def test_a_location_that_is_not_there_fails_the_check(fake: FakeIndex, owner: Principal) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
 
 import httpx2
 import pytest
@@ -30,6 +31,8 @@ _TIMEOUT = 60.0
 _LEAST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 _SHOWN = 300
+_REDIRECTS = {301, 302, 303, 307, 308}
+_MOST_REDIRECTS = 5
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,10 @@ class Answer:
 
     @property
     def location(self) -> str:
-        """The absolute URL in the Location header; fails if there is none."""
+        """The absolute URL in the Location header, as it is there; fails if there is none."""
         assert "location" in self.headers, f"there is no Location header in: {self}"
-        return str(httpx2.URL(self.url).join(self.headers["location"]))
+        told: str = self.headers["location"]
+        return told if urlsplit(told).scheme else urljoin(self.url, told)
 
     @property
     def retry_after(self) -> float | None:
@@ -154,6 +158,18 @@ class Principal:
         """GET; the content type is on it because "all non-file-upload requests" have it."""
         return self.request("GET", url, {"Content-Type": MEDIA_TYPE, **_names(headers)})
 
+    def follow(self, url: str, **headers: str) -> Answer:
+        """GET and follow redirects; the token goes no further than the origin of `url`."""
+        asker = self
+        for _ in range(_MOST_REDIRECTS):
+            answer = asker.request("GET", url, _names(headers))
+            if answer.status not in _REDIRECTS or "location" not in answer.headers:
+                break
+            if origin(answer.location) != origin(url):
+                asker = Principal(self.wire)
+            url = answer.location
+        return answer
+
     def delete(self, url: str) -> Answer:
         """DELETE."""
         return self.request("DELETE", url, {"Content-Type": MEDIA_TYPE})
@@ -179,6 +195,11 @@ class Principal:
         if self.scheme == "Bearer":
             return {"Authorization": f"Bearer {self.token}"}
         return {"Authorization": f"Basic {base64.b64encode(f'{self.user}:{self.token}'.encode()).decode()}"}
+
+
+def origin(url: str) -> tuple[str, str]:
+    """Return the part of a URL that says whose it is."""
+    return urlsplit(url)[:2]
 
 
 def multipart(fields: Mapping[str, str], filename: str, data: bytes) -> tuple[str, bytes]:

@@ -6,6 +6,7 @@ The suite has to pass it, too; and mutants that are about what our index does no
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from tests.conformance.faults.changes import (
@@ -27,10 +28,12 @@ from tests.conformance.faults.means import (
     FILE_BODIES,
     FILE_EXTEND,
     PUBLISH,
+    PUBLISHED_FILE,
     SEND,
     SESSION_BODIES,
     SIMPLE_PAGE,
     STAGE_PAGE,
+    STAGED_FILE,
     UPLOAD_API,
     Exchange,
 )
@@ -73,6 +76,25 @@ def _details(exchange: Exchange) -> None:
             **{name: value for name, value in told.items() if name != "detail"},
             "details": told["detail"],
         }
+
+
+def _odd_targets(exchange: Exchange) -> None:
+    """Quote what need not be quoted in the URLs of files, and put a query behind them."""
+    exchange.body = re.sub(
+        rb'href="([^"#]+/)([^"/#]+)',
+        lambda found: b'href="%s%s?from=us' % (found[1], found[2].replace(b"-", b"%2D")),
+        exchange.body,
+    )
+
+
+def _redirected(exchange: Exchange) -> None:
+    """Serve files by another name of this host, which wants nobody's credentials."""
+    host = exchange.asked_headers["host"]
+    if host.startswith("127.0.0.1") and exchange.ok:
+        exchange.status, exchange.body = 302, b""
+        exchange.headers["location"] = f"http://{host.replace('127.0.0.1', 'localhost')}{exchange.path}"
+    elif "authorization" in exchange.asked_headers:
+        exchange.status = 400
 
 
 def _taken_for_the_required_one(exchange: Exchange) -> None:
@@ -151,6 +173,7 @@ poor = both(
     success((PUBLISH, COMPLETE), _without_body),
     answer(UPLOAD_API, _details),
     request((SIMPLE_PAGE, STAGE_PAGE), _html),
+    success((SIMPLE_PAGE, STAGE_PAGE), _odd_targets),
     replaced(uploads, "_replace", _one_at_a_time),
 )
 
@@ -166,4 +189,5 @@ rich = both(
     request(FILE_EXTEND, _unchanged),
     request(UPLOAD_API, _insist_on_query),
     answer(UPLOAD_API, _with_query),
+    answer((PUBLISHED_FILE, STAGED_FILE), _redirected),
 )

@@ -9,6 +9,7 @@ import pytest
 
 from hatch_staged.conformance import deferral, failures, simple, steps
 from hatch_staged.conformance.requirements import covers
+from hatch_staged.conformance.wire import MEDIA_TYPE
 
 if TYPE_CHECKING:
     from hatch_staged.conformance.artifacts import Artifact, Release
@@ -38,12 +39,12 @@ def test_what_was_uploaded_to_a_canceled_session_is_gone(owner: Principal, sessi
     urls = {str(steps.staged_files(owner, session)[artifact.filename].get("link"))}
     if session.stage is not None:
         urls |= {listed.url for listed in simple.files(owner, session.stage, release.project).values()}
-    served = [url for url in urls if owner.request("GET", url).content == artifact.data]
+    served = [url for url in urls if owner.follow(url).content == artifact.data]
     if not served:
         pytest.skip("the index does not serve staged files")
     steps.cancel(owner, session)
     for url in served:
-        answer = owner.request("GET", url)
+        answer = owner.follow(url)
         assert not answer.ok, f"a file of a canceled session is still served at {url}"
 
 
@@ -63,7 +64,7 @@ def test_the_urls_of_a_canceled_session_become_unavailable(
         "publish": lambda: owner.post(session.publish),
         "extend": lambda: steps.extend(owner, str(session.extend), 60),
         "stage": lambda: simple.page(owner, str(session.stage), release.project),
-        "file": lambda: owner.get(link),
+        "file": lambda: owner.follow(link, Content_Type=MEDIA_TYPE),
     }[name]()
     # A file URL may be that of the file's status, which may be served as long as the session's.
     told = name == "file" and answer.ok and answer.content != artifact.data and _says(answer, "canceled")

@@ -76,7 +76,7 @@ def test_nothing_of_an_expired_session_can_be_read(anonymous: Principal, expired
     if not expired.staged:
         pytest.skip("the index has no previews")
     for url in expired.staged:
-        answer = anonymous.request("GET", url)
+        answer = anonymous.follow(url)
         assert not answer.ok, f"an expired stage is still there: {answer.method} {answer.url} -> {answer.status}"
 
 

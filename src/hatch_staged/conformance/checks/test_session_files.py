@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from hatch_staged.conformance import deferral, secrecy, stages, steps
 from hatch_staged.conformance.artifacts import fresh_release
 from hatch_staged.conformance.requirements import covers
+from hatch_staged.conformance.wire import MEDIA_TYPE
 
 if TYPE_CHECKING:
     from hatch_staged.conformance.artifacts import Artifact, Release
@@ -117,7 +118,7 @@ def test_each_file_has_a_link_of_its_own(owner: Principal, release: Release, ses
 
 @covers("SESSION-FILES-10", "This URL is used to retrieve, replace, or delete the referenced file.")
 def test_a_file_is_retrieved_by_its_link(owner: Principal, release: Release, session: Session) -> None:
-    answer = owner.get(_link(owner, session, release.wheel()))
+    answer = owner.follow(_link(owner, session, release.wheel()), Content_Type=MEDIA_TYPE)
     assert answer.ok, f"the link does not lead to the file or its upload: {answer}"
 
 
@@ -134,7 +135,7 @@ def test_links_of_files_are_not_guessable(owner: Principal, release: Release, se
     link = _link(owner, session, release.wheel())
     assert token in link, f"there is nothing in it that nobody knows: {link}"
     for wrong in secrecy.near(token):
-        answer = owner.get(link.replace(token, wrong))
+        answer = owner.follow(link.replace(token, wrong), Content_Type=MEDIA_TYPE)
         assert not answer.ok, f"the file is also found with the token {wrong}: {answer.url}"
 
 

@@ -85,7 +85,7 @@ def test_nothing_staged_can_be_had_from_a_canceled_session(
     state = steps.session_state(owner, session)
     assert state == "canceled", f"{state} after its cancellation"
     for url in urls:
-        answer = owner.request("GET", url)
+        answer = owner.follow(url)
         assert answer.content != artifact.data, f"a canceled session still serves its file at {url}"
     if session.stage is not None:
         page = simple.page(owner, session.stage, release.project)

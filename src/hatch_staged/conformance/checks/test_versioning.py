@@ -17,22 +17,20 @@ if TYPE_CHECKING:
 
 
 @covers("VERSION-01", "this PEP does not modify the legacy API in any way")
-def test_the_legacy_api_publishes_as_ever(
-    owner: Principal, anonymous: Principal, index: Target, release: Release
-) -> None:
+def test_the_legacy_api_publishes_as_ever(owner: Principal, index: Target, release: Release) -> None:
     url = index.require_legacy()
     wheel = release.wheel()
     answer = legacy.upload(owner, url, release, wheel)
     assert answer.ok, f"a legacy upload was refused: {answer}"
     if index.simple is not None:
-        listed = simple.files(anonymous, index.simple, release.project)
+        listed = simple.files(owner, index.simple, release.project)
         assert wheel.filename in listed, f"the upload is not public after {answer}"
-        assert simple.download(anonymous, listed[wheel.filename]) == wheel.data
+        assert simple.download(owner, listed[wheel.filename]) == wheel.data
 
 
 @covers("VERSION-01", "this PEP does not modify the legacy API in any way")
 def test_the_legacy_api_publishes_while_a_session_for_the_release_is_open(
-    owner: Principal, anonymous: Principal, index: Target, release: Release, session: Session
+    owner: Principal, index: Target, release: Release, session: Session
 ) -> None:
     url = index.require_legacy()
     steps.stage(owner, session, release.wheel())
@@ -41,7 +39,7 @@ def test_the_legacy_api_publishes_while_a_session_for_the_release_is_open(
     assert answer.ok, f"a legacy upload was refused: {answer}"
     assert steps.session_status(owner, session)["status"] == "open", "a legacy upload changed the session"
     if index.simple is not None:
-        listed = simple.files(anonymous, index.simple, release.project)
+        listed = simple.files(owner, index.simple, release.project)
         assert listed.keys() == {sdist.filename}, f"these are public after {answer}"
 
 
