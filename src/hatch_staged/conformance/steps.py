@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hatch_staged.conformance.timestamps import is_same_expiry
 from hatch_staged.conformance.wire import META
 
 if TYPE_CHECKING:
@@ -247,6 +248,6 @@ def extend(principal: Principal, url: str, seconds: int = 3600) -> Answer:
     return principal.post(url, {"meta": META, "extend-for": seconds})
 
 
-def is_unchanged(answer: Answer, expires_at: str) -> bool:
-    """Tell whether an extension was refused, which an index may do with a success response."""
-    return answer.refused or (answer.ok and answer.json().get("expires-at") == expires_at)
+def is_unchanged(answer: Answer, before: dict[str, Any]) -> bool:
+    """Tell whether an extension of what was `before` was refused, which an index may do with a success response."""
+    return answer.refused or (answer.ok and is_same_expiry(before, answer.json()))

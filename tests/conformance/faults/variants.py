@@ -37,6 +37,7 @@ from tests.conformance.faults.means import (
     UPLOAD_API,
     Exchange,
 )
+from tests.conformance.faults.times import later_each_time
 
 from hatch_staged.index import upload_api, uploads
 from hatch_staged.index.database import file_rows
@@ -190,4 +191,5 @@ rich = both(
     request(UPLOAD_API, _insist_on_query),
     answer(UPLOAD_API, _with_query),
     answer((PUBLISHED_FILE, STAGED_FILE), _redirected),
+    success((*SESSION_BODIES, *FILE_BODIES), key("expires-at", to=later_each_time())),
 )

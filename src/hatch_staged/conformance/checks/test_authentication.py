@@ -11,6 +11,7 @@ from hatch_staged.conformance import simple, stages, steps
 from hatch_staged.conformance.endpoints import ask_all, endpoints, exceptions
 from hatch_staged.conformance.problems import problem
 from hatch_staged.conformance.requirements import covers
+from hatch_staged.conformance.timestamps import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,10 +66,10 @@ def test_a_stranger_is_forbidden_everything_and_changes_nothing(
 ) -> None:
     session = steps.open_session(owner, index.root, upcoming)
     file = steps.begin(owner, session, upcoming.wheel())
-    before = steps.session_status(owner, session)
+    before = lasting(steps.session_status(owner, session))
     allowed = exceptions(ask_all(endpoints(index.root, upcoming, session, file), other), 403)
     assert not allowed, f"to a stranger: {allowed}"
-    assert steps.session_status(owner, session) == before, "what was forbidden has changed the session"
+    assert lasting(steps.session_status(owner, session)) == before, "what was forbidden has changed the session"
     assert steps.file_status(owner, file)["status"] == "pending", "what was forbidden has changed the file"
 
 
@@ -115,7 +116,8 @@ def test_a_session_goes_on_with_the_credentials_of_another(
 ) -> None:
     session = steps.open_session(owner, index.root, shared)
     file = steps.stage(colleague.principal, session, shared.wheel())
-    assert colleague.principal.get(session.url).json() == owner.get(session.url).json()
+    seen = [lasting(steps.session_status(each, session)) for each in (colleague.principal, owner)]
+    assert seen[0] == seen[1], f"another publisher sees another session: {seen}"
     steps.delete(colleague.principal, file)
     steps.publish(colleague.principal, session)
 
@@ -174,12 +176,12 @@ def test_a_stage_is_read_only(owner: Principal, anonymous: Principal, release: R
     stage = stages.require_stage(session)
     wheel = release.wheel()
     steps.stage(owner, session, wheel)
-    before = steps.session_status(owner, session)
+    before = lasting(steps.session_status(owner, session))
     for url in _urls(anonymous, stage, release.project):
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             answer = anonymous.request(method, url, content=b"{}")
             assert answer.status >= 400, f"a stage can be written to: {answer}"
-    assert steps.session_status(owner, session) == before
+    assert lasting(steps.session_status(owner, session)) == before, "requests to a stage have changed the session"
     listed = simple.files(anonymous, stage, release.project)
     assert simple.download(anonymous, listed[wheel.filename]) == wheel.data
 
