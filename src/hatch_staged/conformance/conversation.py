@@ -65,6 +65,7 @@ def converse(owner: Principal, root: str) -> Conversation:
     owner.get(session.url)
     file = steps.stage(owner, session, release.wheel())
     unwanted = steps.begin(owner, session, release.wheel("py2-none-any"))
+    owner.get(session.url)
     _extend(owner, session)
     _extend(owner, unwanted)
     owner.post(session.publish)

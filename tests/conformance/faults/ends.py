@@ -126,13 +126,13 @@ ENDS = (
         "a canceled session stays open",
         success(STATUS, key("status", to=worded("canceled", "open"))),
         "SESSION-CANCEL-02",
+        "SESSION-CANCEL-06",
         "SESSION-STATE-14",
         "SESSION-TRANSITION-07",
     ),
     mutant(
         "a canceled session is forgotten",
         success(STATUS, _gone("canceled")),
-        "SESSION-CANCEL-06",
         "SESSION-RETENTION-01",
     ),
     mutant(

@@ -27,6 +27,7 @@ from tests.conformance.faults.means import (
     EXTEND,
     FILE_BODIES,
     FILE_EXTEND,
+    FILE_STATUS,
     PUBLISH,
     PUBLISHED_FILE,
     SEND,
@@ -34,6 +35,7 @@ from tests.conformance.faults.means import (
     SIMPLE_PAGE,
     STAGE_PAGE,
     STAGED_FILE,
+    STATUS,
     UPLOAD_API,
     Exchange,
 )
@@ -46,6 +48,8 @@ from hatch_staged.protocol.states import FileState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.conformance.faults.means import Change
 
 VENDOR = "vnd-us-fast-v1"
 
@@ -127,6 +131,16 @@ def _unchanged(exchange: Exchange) -> None:
     exchange.path = exchange.path.removesuffix("extend/")
 
 
+def _forgotten(*states: str) -> Change:
+    """Answer 404 in these states: how long a status is retained is left to the index."""
+
+    def change(exchange: Exchange) -> None:
+        if exchange.answer.get("status") in states:
+            exchange.status, exchange.body = 404, b'{"title": "There is nothing here", "status": 404}'
+
+    return change
+
+
 def _one_at_a_time(sound: Callable[..., Any]) -> Callable[..., Any]:
     """Refuse a second upload while one is under way in the session."""
 
@@ -175,6 +189,8 @@ poor = both(
     answer(UPLOAD_API, _details),
     request((SIMPLE_PAGE, STAGE_PAGE), _html),
     success((SIMPLE_PAGE, STAGE_PAGE), _odd_targets),
+    success(STATUS, _forgotten("published", "canceled")),
+    success(FILE_STATUS, _forgotten("canceled")),
     replaced(uploads, "_replace", _one_at_a_time),
 )
 

@@ -68,7 +68,7 @@ def test_concurrent_publish_requests_publish_each_file_once(
     failed = [answer for answer in answers if answer.status >= 500]
     assert not failed, f"a concurrent publish request failed: {failed[0]}"
     state = steps.session_state(owner, session)
-    assert state == "published", f"{state} after concurrent publish requests"
+    assert state in steps.PUBLISHED, f"{state} after concurrent publish requests"
     simple.require_published(owner, root, release.project, artifact)
 
 
@@ -88,7 +88,7 @@ def test_of_concurrent_uploads_through_both_apis_one_wins(owner: Principal, inde
     assert not failed, f"a concurrent upload failed: {failed[0]}"
     state = steps.session_state(owner, session)
     winners = [rival for rival, answer in zip(rivals, uploads, strict=True) if answer.ok]
-    winners += [staged] if state == "published" else []
+    winners += [staged] if state in steps.PUBLISHED else []
     assert len(winners) == 1, f"of {_RACERS} files with the same name, {len(winners)} were taken"
     simple.require_published(owner, root, release.project, winners[0])
 
