@@ -136,7 +136,7 @@ class Wire:
         self._made += 1
         try:
             response = self._client.request(method, url, headers=dict(headers), content=content)
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError) as error:
             raise NoAnswerError(f"{method} {url} got no answer: {error}") from None
         return Answer(method, url, response.status_code, response.headers, response.content)
 

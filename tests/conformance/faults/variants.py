@@ -153,6 +153,13 @@ def _one_at_a_time(sound: Callable[..., Any]) -> Callable[..., Any]:
     return replace
 
 
+def _quoted(exchange: Exchange) -> None:
+    """Quote the first character of the session token in URLs, which need not be."""
+    told = exchange.body.decode()
+    quoted = re.sub(r"(/(?:stage|upload/files)/)(\w)", lambda found: f"{found[1]}%{ord(found[2]):02X}", told)
+    exchange.body = quoted.encode()
+
+
 def _with_query(exchange: Exchange) -> None:
     """Put something behind every URL of this API that has to come back with it."""
 
@@ -206,6 +213,7 @@ rich = both(
     request(FILE_EXTEND, _unchanged),
     request(UPLOAD_API, _insist_on_query),
     answer(UPLOAD_API, _with_query),
+    success(SESSION_BODIES, _quoted),
     answer((PUBLISHED_FILE, STAGED_FILE), _redirected),
     success((*SESSION_BODIES, *FILE_BODIES), key("expires-at", to=later_each_time())),
 )
