@@ -214,3 +214,38 @@ def test_too_many_requests_end_the_run(fake: FakeIndex) -> None:
         person.get(f"{fake.origin}/it")
     assert len(fake.seen) == 2
     wire.close()
+
+
+def test_a_run_that_takes_too_long_is_ended(fake: FakeIndex) -> None:
+    wire = Wire(limit=20, seconds=-60)
+    with pytest.raises(pytest.exit.Exception, match="the suite has run for -1 minutes and stops"):
+        Principal(wire).get(f"{fake.origin}/it")
+    assert fake.seen == []
+    wire.close()
+
+
+def test_a_run_that_was_ended_may_tidy_up(fake: FakeIndex) -> None:
+    wire = Wire(limit=0, seconds=-60)
+    wire.extend(requests=1, seconds=60)
+    assert Principal(wire).get(f"{fake.origin}/it").status == 401
+    wire.close()
+
+
+def test_an_answer_that_is_too_large_is_none(fake: FakeIndex, owner: Principal) -> None:
+    fake.script["GET", "/it"] = [Reply(200, bytes(17 * 2**20))]
+    with pytest.raises(NoAnswerError, match="got an answer of more than 16 MiB"):
+        owner.get(f"{fake.origin}/it")
+
+
+def test_an_answer_that_does_not_end_is_none(
+    fake: FakeIndex, owner: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hatch_staged.conformance.wire._TIMEOUT", -1.0)
+    with pytest.raises(NoAnswerError, match="got an answer that does not end"):
+        answered(fake, owner, Reply(200, b"x"))
+
+
+def test_the_journal_has_no_large_bodies(fake: FakeIndex, owner: Principal) -> None:
+    answer = answered(fake, owner, Reply(200, bytes(2**17)))
+    assert len(answer.content) == 2**17
+    assert [kept.content for kept in owner.wire.journal] == [b""]

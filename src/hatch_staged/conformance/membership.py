@@ -56,14 +56,13 @@ def come_and_go(owner: Principal, other: Principal, index: Target, project: str)
     staged, wheel = release.sdist(), release.wheel()
     steps.stage(owner, session, staged)
     stranger = {"status": other.get(session.url), "begin an upload": other.post(session.upload, wheel.request())}
-    index.grant_other(project)
-    granted = {"status": other.get(session.url), "begin an upload": other.post(session.upload, wheel.request())}
-    # What comes next is of use only if these were granted; a check says so if not.
-    file = steps.FileSession(granted["begin an upload"].json())
-    own = steps.open_session(other, index.root, own_release)
-    _prolong(other, own)
-    own_file = steps.begin(other, own, own_release.wheel())
-    index.revoke_other(project)
+    with index.granted(project):
+        granted = {"status": other.get(session.url), "begin an upload": other.post(session.upload, wheel.request())}
+        # What comes next is of use only if these were granted; a check says so if not.
+        file = steps.FileSession(granted["begin an upload"].json())
+        own = steps.open_session(other, index.root, own_release)
+        _prolong(other, own)
+        own_file = steps.begin(other, own, own_release.wheel())
     revoked = ask_all(endpoints(index.root, release, session, file), other)
     revoked_own = ask_all(endpoints(index.root, own_release, own, own_file), other)
     preview = None
@@ -71,9 +70,8 @@ def come_and_go(owner: Principal, other: Principal, index: Target, project: str)
         listed = simple.files(other, session.stage, project)
         preview = (simple.download(other, listed[staged.filename]), staged.data)
     untouched = (steps.session_status(owner, session)["status"], steps.session_status(owner, own)["status"])
-    index.grant_other(project)
-    restored = _go_on(other, session, file, wheel.data) | {"cancel their own": other.delete(own.url)}
-    index.revoke_other(project)
+    with index.granted(project):
+        restored = _go_on(other, session, file, wheel.data) | {"cancel their own": other.delete(own.url)}
     return Membership(stranger, granted, revoked, revoked_own, preview, restored, untouched)
 
 

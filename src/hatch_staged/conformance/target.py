@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 from hatch_staged.conformance.wire import Principal, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: Where the checks find the target.
 TARGET = pytest.StashKey["Target"]()
@@ -75,13 +79,15 @@ class Target:
         _require(self.grant, "--grant")
         _require(self.revoke, "--revoke")
 
-    def grant_other(self, project: str) -> None:
-        """Let the holder of the other token upload to `project`; skip the check if nobody said how."""
+    @contextmanager
+    def granted(self, project: str) -> Iterator[None]:
+        """Let the holder of the other token upload to `project` for a while; skip the check if nobody said how."""
+        self.require_grant()
         _run("--grant", self.grant, project)
-
-    def revoke_other(self, project: str) -> None:
-        """Take that away again; skip the check if nobody said how."""
-        _run("--revoke", self.revoke, project)
+        try:
+            yield
+        finally:
+            _run("--revoke", self.revoke, project)
 
     def _principal(self, wire: Wire, token: str) -> Principal:
         return Principal(wire, token, self.scheme or "Basic", self.user)

@@ -1,4 +1,4 @@
-"""HTTP as the suite speaks it: every exchange remembered, none repeated, their number bounded.
+"""HTTP as the suite speaks it: every exchange remembered, and all of them bounded in number, time and size.
 
 The only importer of httpx2 here.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
@@ -25,8 +25,11 @@ MEDIA_TYPE = "application/vnd.pypi.upload.v2+json"
 OCTETS = "application/octet-stream"
 META = {"api-version": "2.0"}
 
-# An index may take its time to look into a file (seconds).
+# An index may take its time to look into a file (seconds); also for a whole answer.
 _TIMEOUT = 60.0
+# Of an answer, and of one that is remembered for longer than its check (bytes).
+_LARGEST = 16 * 2**20
+_LARGEST_KEPT = 64 * 2**10
 # Between the requests to an index that limits their rate, and all in all (seconds).
 _LEAST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
@@ -96,17 +99,19 @@ class NoAnswerError(AssertionError):
 class Wire:
     """All connections of a run.
 
-    `limit` bounds the number of requests; a suite that was stopped by it has no verdict.
+    `limit` bounds the number of requests, `seconds` the time; a suite that was stopped by them has no verdict.
     """
 
     limit: int
+    seconds: float = 600.0
     sleep: Callable[[float], None] = time.sleep
     journal: list[Answer] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Open nothing yet; redirects are the check's to judge."""
-        # Cookies of one principal would make another of the next.
         self._made = 0
+        self._end = time.monotonic() + self.seconds
+        # Cookies of one principal would make another of the next.
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         self._client = httpx2.Client(timeout=_TIMEOUT, follow_redirects=False, cookies=no_cookies)
 
@@ -114,7 +119,7 @@ class Wire:
         """Return the answer; raise `NoAnswerError` if there is none.
 
         Asks again, after a while, who limits the rate of requests.  Ends the run if that goes on, and when it has made
-        too many requests.
+        too many requests or taken too long.
         """
         waited = 0.0
         while (answer := self._ask(method, url, headers, content)).status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -123,8 +128,14 @@ class Wire:
             if waited > _LONGEST_PAUSE:
                 pytest.exit(f"the index limits the rate of requests, and the suite stops: {answer}", returncode=1)
             self.sleep(pause)
-        self.journal.append(answer)
+        kept = answer if len(answer.content) <= _LARGEST_KEPT else replace(answer, content=b"")
+        self.journal.append(kept)
         return answer
+
+    def extend(self, requests: int, seconds: float) -> None:
+        """Allow for some more, to tidy up."""
+        self.limit = max(self.limit, self._made + requests)
+        self._end = max(self._end, time.monotonic() + seconds)
 
     def close(self) -> None:
         """Close all connections."""
@@ -133,12 +144,15 @@ class Wire:
     def _ask(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> Answer:
         if self._made >= self.limit:
             pytest.exit(f"the suite has made {self.limit} requests and stops", returncode=1)
+        if time.monotonic() > self._end:
+            pytest.exit(f"the suite has run for {self.seconds / 60:.0f} minutes and stops", returncode=1)
         self._made += 1
         try:
-            response = self._client.request(method, url, headers=dict(headers), content=content)
+            with self._client.stream(method, url, headers=dict(headers), content=content) as response:
+                body = _read(response, f"{method} {url}")
         except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError) as error:
             raise NoAnswerError(f"{method} {url} got no answer: {error}") from None
-        return Answer(method, url, response.status_code, response.headers, response.content)
+        return Answer(method, url, response.status_code, response.headers, body)
 
 
 @dataclass(frozen=True)
@@ -206,6 +220,18 @@ def multipart(fields: Mapping[str, str], filename: str, data: bytes) -> tuple[st
     """Return the content type and the body of a form with `fields` and the file ``content``."""
     form = httpx2.Request("POST", "http://form.invalid", data=dict(fields), files={"content": (filename, data, OCTETS)})
     return form.headers["content-type"], form.read()
+
+
+def _read(response: httpx2.Response, asked: str) -> bytes:
+    deadline = time.monotonic() + _TIMEOUT
+    body = bytearray()
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > _LARGEST:
+            raise NoAnswerError(f"{asked} got an answer of more than {_LARGEST // 2**20} MiB")
+        if time.monotonic() > deadline:
+            raise NoAnswerError(f"{asked} got an answer that does not end within {_TIMEOUT:.0f} seconds")
+    return bytes(body)
 
 
 def _names(headers: Mapping[str, str]) -> dict[str, str]:
