@@ -77,7 +77,7 @@ def test_a_command_that_does_not_work_ends_the_run_and_says_why(
     tmp_path: Path, option: str, command: str, told: str
 ) -> None:
     commands = {"grant": touching(tmp_path / "it"), "revoke": touching(tmp_path / "it"), option[2:]: command}
-    target = Target("http://index.test/", "t0ken", **commands)
+    target = Target("http://index.test/", "t0ken", grant=commands["grant"], revoke=commands["revoke"])
     with pytest.raises(pytest.exit.Exception, match=f"^{option} {told}") as caught, target.granted("foo"):
         pass
     assert caught.value.returncode == 2

@@ -156,6 +156,13 @@ def test_a_body_that_is_no_json_object_fails_the_check(fake: FakeIndex, owner: P
         answer.json()
 
 
+def test_a_key_that_is_missing_in_a_body_fails_the_check_and_says_so(fake: FakeIndex, owner: Principal) -> None:
+    body = answered(fake, owner, reply(200, {"links": {"a": "b"}})).json()
+    assert body == {"links": {"a": "b"}}
+    with pytest.raises(AssertionError, match=r"session is missing in: \{'a': 'b'\}"):
+        body["links"]["session"]
+
+
 def test_an_exchange_is_shown_in_a_line_without_credentials(fake: FakeIndex, owner: Principal) -> None:
     answer = answered(fake, owner, Reply(404, b"not\n  here " + b"x" * 1000))
     shown = str(answer)

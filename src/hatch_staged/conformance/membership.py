@@ -68,8 +68,9 @@ def come_and_go(owner: Principal, other: Principal, index: Target, project: str)
     preview = None
     if session.stage is not None:
         listed = simple.files(other, session.stage, project)
-        preview = (simple.download(other, listed[staged.filename]), staged.data)
-    untouched = (steps.session_status(owner, session)["status"], steps.session_status(owner, own)["status"])
+        seen = simple.download(other, listed[staged.filename]) if staged.filename in listed else b""
+        preview = (seen, staged.data)
+    untouched = (steps.state(owner, session.url), steps.state(owner, own.url))
     with index.granted(project):
         restored = _go_on(other, session, file, wheel.data) | {"cancel their own": other.delete(own.url)}
     return Membership(stranger, granted, revoked, revoked_own, preview, restored, untouched)

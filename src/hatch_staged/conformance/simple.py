@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from hatch_staged.conformance.wire import Principal, origin
+from hatch_staged.conformance.wire import Found, Principal, origin
 
 if TYPE_CHECKING:
     from hatch_staged.conformance.artifacts import Artifact
@@ -37,7 +37,7 @@ def files(principal: Principal, simple: str, project: str) -> dict[str, ListedFi
     """Return the files of `project` below `simple` by name; none if there is no such project there."""
     answer = page(principal, simple, project)
     if answer.status == 404:
-        return {}
+        return Found()
     return listed(answer)
 
 
@@ -45,10 +45,10 @@ def listed(answer: Answer) -> dict[str, ListedFile]:
     """Return the files that a page lists by name."""
     assert answer.ok, f"a simple page could not be read: {answer}"
     if answer.media_type == JSON:
-        return {entry["filename"]: _file(answer, entry["url"], entry["hashes"]) for entry in _entries(answer)}
+        return Found((entry["filename"], _file(answer, entry["url"], entry["hashes"])) for entry in _entries(answer))
     anchors = _Anchors()
-    anchors.feed(answer.content.decode())
-    found = {}
+    anchors.feed(answer.content.decode(errors="replace"))
+    found = Found()
     for name, target in anchors.targets.items():
         url, _, fragment = target.partition("#")
         algorithm, _, digest = fragment.partition("=")
@@ -80,8 +80,6 @@ def _entries(answer: Answer) -> list[dict[str, Any]]:
     assert isinstance(entries, list), f"files is no array: {answer}"
     for entry in entries:
         assert isinstance(entry, dict), f"a file is no object: {answer}"
-        missing = {"filename", "url", "hashes"} - entry.keys()
-        assert not missing, f"{sorted(missing)} missing in: {entry}"
     return entries
 
 

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urljoin, urlsplit
 
 import httpx2
@@ -36,6 +36,14 @@ _LONGEST_PAUSE = 30.0
 _SHOWN = 300
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MOST_REDIRECTS = 5
+
+
+class Found(dict[str, Any]):
+    """What was found in an answer; fails the check that looks up what is missing."""
+
+    def __missing__(self, key: str) -> NoReturn:
+        """Say so."""
+        raise AssertionError(f"{key} is missing in: {str(dict(self))[:_SHOWN]}")
 
 
 @dataclass(frozen=True)
@@ -77,9 +85,9 @@ class Answer:
         return float(value) if value.isdecimal() else None
 
     def json(self) -> dict[str, Any]:
-        """Return the JSON object in the body; fails if there is none."""
+        """Return the JSON object in the body; fails if there is none, and later whenever a missing key is looked up."""
         try:
-            body = json.loads(self.content)
+            body = json.loads(self.content, object_hook=Found)
         except ValueError:
             pytest.fail(f"the body is not JSON: {self}")
         assert isinstance(body, dict), f"the body is not a JSON object: {self}"

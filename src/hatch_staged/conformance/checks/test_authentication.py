@@ -110,7 +110,9 @@ def test_every_link_is_authorized(
     # The stage is "deliberately not governed by this authorization check".
     links = {url for body in (session.body, file.body) for name, url in body["links"].items() if name != "stage"}
     asked = [each for each in endpoints(index.root, release, session, file) if each.url in links]
-    assert {each.url for each in asked} >= {session.url, session.upload, session.publish, file.url, file.complete}
+    tried = {each.url for each in asked}
+    required = {session.url, session.upload, session.publish, file.url, file.complete}
+    assert tried >= required, f"these links are missing: {sorted(required - tried)}"
     allowed = exceptions(ask_all(asked, other), 403)
     assert not allowed, f"to a stranger: {allowed}"
 
@@ -183,7 +185,7 @@ def test_a_staged_file_is_open_to_whoever_has_the_url_of_the_stage(
     wheel = release.wheel()
     steps.stage(owner, session, wheel)
     listed = simple.files(anonymous, stages.require_stage(session), release.project)
-    assert simple.download(anonymous, listed[wheel.filename]) == wheel.data
+    assert simple.download(anonymous, listed[wheel.filename]) == wheel.data, "the staged file has other bytes"
 
 
 @covers("AUTH-18", "it grants read-only preview access to any client that holds the token")
@@ -198,7 +200,7 @@ def test_a_stage_is_read_only(owner: Principal, anonymous: Principal, release: R
             assert answer.status >= 400, f"a stage can be written to: {answer}"
     assert lasting(steps.session_status(owner, session)) == before, "requests to a stage have changed the session"
     listed = simple.files(anonymous, stage, release.project)
-    assert simple.download(anonymous, listed[wheel.filename]) == wheel.data
+    assert simple.download(anonymous, listed[wheel.filename]) == wheel.data, "the staged file has other bytes"
 
 
 def _urls(principal: Principal, stage: str, project: str) -> Iterator[str]:

@@ -95,7 +95,7 @@ def test_a_legacy_upload_to_the_root_endpoint_is_refused(owner: Principal, index
 @covers("CONTENT-06", "host the new API described in this PEP at a different endpoint than the existing upload API.")
 def test_the_legacy_endpoint_creates_no_session(owner: Principal, index: Target, release: Release) -> None:
     url = index.require_legacy()
-    assert url.rstrip("/") != index.root.rstrip("/")
+    assert url.rstrip("/") != index.root.rstrip("/"), f"both APIs are at {url}"
     answer = owner.post(url, release.request())
     assert not answer.ok, f"the legacy endpoint takes messages of this API: {answer}"
 
@@ -105,7 +105,7 @@ def test_the_legacy_endpoint_creates_no_session(owner: Principal, index: Target,
 def test_who_accepts_the_media_type_gets_it(owner: Principal, session: Session, accept: str) -> None:
     answer = owner.get(session.url, Accept=accept)
     assert answer.ok, f"Accept: {accept} is refused: {answer}"
-    assert answer.media_type == MEDIA_TYPE
+    assert answer.media_type == MEDIA_TYPE, f"Accept: {accept} gets {answer.media_type}: {answer}"
 
 
 @covers("CONTENT-08", "server-driven content negotiation")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import pytest
+
 from hatch_staged.conformance import legacy, simple, stages, steps
 from hatch_staged.conformance.artifacts import Release
 from hatch_staged.conformance.endpoints import ask_all, endpoints, exceptions
@@ -27,7 +29,8 @@ _NO_STRINGS = (1, 1.0, True, ["1.0"], {"is": "1.0"}, "")
 def test_a_session_is_created_and_located(owner: Principal, index: Target, release: Release) -> None:
     answer = owner.post(index.root, release.request())
     assert answer.status == 201, f"created with {answer}"
-    assert answer.location == Session(answer.json()).url
+    session = Session(answer.json())
+    assert answer.location == session.url, f"links.session is {session.url}, and Location {answer.location}"
 
 
 @covers("SESSION-CREATE-02", "meta (required) Describes information about the payload itself.")
@@ -77,7 +80,7 @@ def test_names_that_are_the_same_when_normalized_are_the_same(
     for same in (release, Release(release.project.replace("-", "."))):
         again = owner.post(index.root, same.request())
         assert again.status == 409, f"{same.project} is taken for another than {written.project}: {again}"
-        assert again.location == created.url
+        assert again.location == created.url, f"Location is not {created.url}: {again.location}"
 
 
 @covers("SESSION-CREATE-07", "the server MUST normalize the name.")
@@ -87,17 +90,17 @@ def test_a_project_is_found_by_its_normalized_name(
     session = _create(owner, index, _unnormalized(release))
     wheel = release.wheel()
     steps.stage(owner, session, wheel)
-    assert wheel.filename in simple.files(anonymous, stages.require_stage(session), release.project)
+    staged = simple.files(anonymous, stages.require_stage(session), release.project)
+    assert wheel.filename in staged, f"the stage of {release.project} has {sorted(staged)}"
     if index.simple is not None:
         steps.publish(owner, session)
-        assert wheel.filename in simple.files(owner, index.simple, release.project)
+        public = simple.files(owner, index.simple, release.project)
+        assert wheel.filename in public, f"the page of {release.project} has {sorted(public)}"
 
 
 @covers("SESSION-CREATE-12", "the index MUST reserve the project name when the session is created.")
-def test_the_name_of_a_first_release_is_reserved(
-    other: Principal, index: Target, release: Release, session: Session
-) -> None:
-    assert session.url
+@pytest.mark.usefixtures("session")
+def test_the_name_of_a_first_release_is_reserved(other: Principal, index: Target, release: Release) -> None:
     for version in (release.version, "2.0"):
         answer = other.post(index.root, Release(release.project, version).request())
         assert answer.refused, f"somebody else gets a session for the name: {answer}"
@@ -106,11 +109,9 @@ def test_the_name_of_a_first_release_is_reserved(
 
 
 @covers("SESSION-CREATE-12", "the index MUST reserve the project name when the session is created.")
-def test_a_reserved_name_is_reserved_from_the_legacy_api_too(
-    other: Principal, index: Target, release: Release, session: Session
-) -> None:
+@pytest.mark.usefixtures("session")
+def test_a_reserved_name_is_reserved_from_the_legacy_api_too(other: Principal, index: Target, release: Release) -> None:
     url = index.require_legacy()
-    assert session.url
     answer = legacy.upload(other, url, release, release.wheel())
     assert answer.refused, f"somebody else publishes under the name: {answer}"
 

@@ -75,7 +75,7 @@ def test_a_file_is_pending_until_it_is_completed(owner: Principal, session: Sess
     artifact = release.wheel()
     file = steps.begin(owner, session, artifact)
     assert file.body.get("status") == "pending", f"created as {file.body.get('status')}"
-    assert steps.file_status(owner, file)["status"] == "pending"
+    steps.expect(owner, file.url, "pending", "its creation")
     steps.transfer(owner, file, artifact.data)
     status = steps.file_status(owner, file)["status"]
     assert status == "pending", f"{status} before its completion was requested"

@@ -31,7 +31,7 @@ def test_each_file_has_status_and_link(owner: Principal, release: Release, sessi
     steps.stage(owner, session, wheel)
     steps.begin(owner, session, sdist)
     files = steps.staged_files(owner, session)
-    assert files.keys() == {wheel.filename, sdist.filename}
+    assert files.keys() == {wheel.filename, sdist.filename}, f"the session has the files {sorted(files)}"
     for filename, details in files.items():
         assert isinstance(details.get("status"), str), f"{filename} has no status: {details}"
         assert isinstance(details.get("link"), str), f"{filename} has no link: {details}"
@@ -55,7 +55,7 @@ def test_status_of_a_file_is_that_of_its_upload(owner: Principal, release: Relea
     steps.complete(owner, file)
     look(wheel, file.url)
     look(wrong, steps.fail_completion(owner, session, wrong).url)
-    assert seen == ["pending", "pending", "completed", "error"]
+    assert seen == ["pending", "pending", "completed", "error"], f"the files were {seen}"
 
 
 @covers("SESSION-FILES-02", "A string with valid values pending, processing, completed, and error")
@@ -67,7 +67,7 @@ def test_a_file_that_is_processing_says_so(owner: Principal, release: Release, s
     status = steps.staged_files(owner, session)[wheel.filename]["status"]
     if status != "processing":
         deferral.require_processing(owner, file.url)
-    assert status == "processing"
+    assert status == "processing", f"a file in processing is {status}"
 
 
 @covers("SESSION-FILES-02", "A string with valid values pending, processing, completed, and error")

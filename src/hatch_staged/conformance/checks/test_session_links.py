@@ -36,7 +36,7 @@ def test_links_have_the_valid_keys(conversation: Conversation) -> None:
 def test_the_session_link_tells_the_status(owner: Principal, session: Session) -> None:
     answer = owner.get(session.url)
     assert answer.status == 200, f"the status is not told: {answer}"
-    assert answer.json().get("status") == "open"
+    assert answer.json().get("status") == "open", f"the status of an open session: {answer}"
 
 
 @covers("SESSION-LINKS-02", "canceling and discarding the session (via DELETE)")
@@ -61,7 +61,7 @@ def test_the_extend_link_extends(owner: Principal, session: Session) -> None:
         pytest.skip("the index has no extensions")
     answer = owner.post(session.extend, {"meta": META, "extend-for": 60})
     assert answer.ok, f"an extension cannot be requested: {answer}"
-    assert Session(answer.json()).url == session.url
+    assert Session(answer.json()).url == session.url, f"another session was extended: {answer}"
 
 
 @covers("SESSION-LINKS-05", "If the server does not support session extensions, this key MUST be omitted.")
@@ -81,7 +81,8 @@ def test_the_upload_link_takes_every_file(owner: Principal, index: Target, relea
     artifacts = [release.wheel(), release.wheel("py2-none-any"), release.sdist()]
     for artifact in artifacts:
         steps.stage(owner, session, artifact)
-    assert steps.staged_files(owner, session).keys() == {artifact.filename for artifact in artifacts}
+    files = steps.staged_files(owner, session)
+    assert files.keys() == {artifact.filename for artifact in artifacts}, f"the session has the files {sorted(files)}"
     assert not steps.staged_files(owner, another), "files of one session are in another"
 
 
@@ -94,7 +95,7 @@ def test_the_stage_link_shows_the_staged_release(
     for artifact in artifacts:
         steps.stage(owner, session, artifact)
     listed = simple.files(anonymous, stage, release.project)
-    assert listed.keys() == {artifact.filename for artifact in artifacts}
+    assert listed.keys() == {artifact.filename for artifact in artifacts}, f"the stage has {sorted(listed)}"
 
 
 @covers("SESSION-LINKS-08", "This can be used to download and verify the not-yet-public files.")
@@ -106,7 +107,7 @@ def test_what_is_staged_can_be_downloaded_and_verified(
     for artifact in artifacts.values():
         steps.stage(owner, session, artifact)
     listed = simple.files(anonymous, stage, release.project)
-    assert listed.keys() == artifacts.keys()
+    assert listed.keys() == artifacts.keys(), f"the stage has {sorted(listed)}"
     for filename, file in listed.items():
         data = simple.download(anonymous, file)
         assert data == artifacts[filename].data, f"{filename} has other bytes in the stage"

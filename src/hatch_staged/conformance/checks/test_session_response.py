@@ -169,7 +169,7 @@ def test_files_maps_what_was_uploaded(owner: Principal, release: Release, sessio
         steps.stage(owner, session, artifact)
         names.add(artifact.filename)
         files = steps.staged_files(owner, session)
-        assert files.keys() == names
+        assert files.keys() == names, f"the session has the files {sorted(files)}"
         assert all(isinstance(details, dict) for details in files.values()), f"details are no mapping: {files}"
 
 

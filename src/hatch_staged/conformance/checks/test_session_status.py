@@ -32,7 +32,7 @@ def test_the_status_is_told_at_the_location(owner: Principal, index: Target, rel
     created = owner.post(index.root, release.request())
     answer = owner.get(created.location)
     assert answer.status == 200, f"Location leads nowhere: {answer}"
-    assert Session(answer.json()).url == Session(created.json()).url
+    assert Session(answer.json()).url == Session(created.json()).url, f"Location leads to another session: {answer}"
 
 
 @covers("SESSION-STATUS-01", "At any time, a client can query the status of a session")

@@ -89,4 +89,5 @@ def _install(installer: Installer, owner: Principal, sessions: dict[Release, Ses
         steps.stage(owner, session, wheel)
         expected[f"{release.project.replace('-', '_')}.py"] = f"'{release.project} from its stage'\n"
     urls = [stages.require_stage(session) for session in sessions.values()]
-    assert installer.install(folder, list(sessions), urls) == expected
+    installed = installer.install(folder, list(sessions), urls)
+    assert installed == expected, f"installed were {installed}"

@@ -24,7 +24,7 @@ def test_the_legacy_api_publishes_as_ever(owner: Principal, index: Target, relea
     if index.simple is not None:
         listed = simple.files(owner, index.simple, release.project)
         assert wheel.filename in listed, f"the upload is not public after {answer}"
-        assert simple.download(owner, listed[wheel.filename]) == wheel.data
+        assert simple.download(owner, listed[wheel.filename]) == wheel.data, "the published file has other bytes"
 
 
 @covers("VERSION-01", "this PEP does not modify the legacy API in any way")
