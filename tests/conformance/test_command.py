@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from tests.conformance.fake_index import TOKEN, Reply
 
 from hatch_staged.conformance.command import conformance
+from hatch_staged.conformance.requirements import requirements
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,9 +54,9 @@ def test_it_ends_with_0_if_only_a_should_failed(fake: FakeIndex) -> None:
 def test_quiet_leaves_out_what_did_not_fail(fake: FakeIndex) -> None:
     assert try_index(fake, "-q").stdout == "1 passed, 0 failed (0 of them MUST), 0 skipped\n"
     fake.created = 200
-    failed = try_index(fake, "--quiet").stdout
-    assert MUST in failed
-    assert f"POST {fake.root}" in failed
+    section, failed, _ = try_index(fake, "--quiet").stdout.splitlines()
+    assert section == "Create a Publishing Session"
+    assert failed.startswith(f"  {MUST} (MUST): created with POST {fake.root} -> 200 ")
 
 
 def test_the_result_is_written_as_json(fake: FakeIndex, tmp_path: Path) -> None:
@@ -76,6 +77,28 @@ def test_the_result_is_written_in_junits_format(fake: FakeIndex, tmp_path: Path)
 def test_the_tokens_may_come_from_variables(fake: FakeIndex) -> None:
     ended = call(fake.root, "--only", MUST, CONFORMANCE_TOKEN=TOKEN)
     assert ended.exit_code == 0, ended.output
+
+
+def test_a_report_that_is_not_for_a_terminal_is_not_cut(fake: FakeIndex) -> None:
+    fake.created = 200
+    told = call(fake.root, "--token", TOKEN, "--only", MUST, COLUMNS="80").stdout
+    assert "…" not in told
+    assert f"created with POST {fake.root} -> 200" in told
+
+
+def test_requirements_are_chosen_by_what_they_begin_with(fake: FakeIndex, tmp_path: Path) -> None:
+    call(fake.root, "--token", TOKEN, "--only", "workflow", "--only", "Version-03", "--json", str(tmp_path / "out"))
+    written = json.loads((tmp_path / "out").read_text())
+    assert {each["id"].rpartition("-")[0] for each in written["requirements"]} == {"WORKFLOW", "VERSION"}
+    assert [each["id"] for each in written["requirements"] if each["id"].startswith("VERSION")] == ["VERSION-03"]
+
+
+def test_the_requirements_can_be_listed_without_an_index() -> None:
+    ended = call("--list")
+    assert ended.exit_code == 0
+    listed = [line.split(maxsplit=2) for line in ended.stdout.splitlines()]
+    assert [MUST, "MUST", "Create a Publishing Session"] in listed
+    assert len(listed) == len(requirements())
 
 
 # What ends before it begins

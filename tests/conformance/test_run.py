@@ -106,6 +106,21 @@ def test_only_the_first_line_of_what_was_seen_is_told(write: Write) -> None:
     assert outcome.seen == "first"
 
 
+@pytest.mark.parametrize(
+    ("raised", "seen"),
+    [
+        ("AssertionError('no')", "no"),
+        ("wire.NoAnswerError('GET got no answer')", "GET got no answer"),
+        ("json.JSONDecodeError('no', '', 0)", "JSONDecodeError: no: line 1 column 1 (char 0)"),
+        ("ValueError('a.b: c')", "ValueError: a.b: c"),
+    ],
+)
+def test_what_was_raised_is_told_without_where_it_is_defined(write: Write, raised: str, seen: str) -> None:
+    folder = write(f"import json\nfrom hatch_staged.conformance import wire\n@created\ndef test_it(): raise {raised}")
+    [outcome] = outcomes(folder).values()
+    assert outcome.seen == seen
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_trouble_before_or_after_a_check_fails_it(write: Write, when: str) -> None:
     lines = ["    yield", "    raise OSError('the disk')"]

@@ -12,8 +12,12 @@ from urllib.parse import urlsplit
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from hatch_staged.conformance.target import Target
 
+# Of a report that is not for a terminal.
+_WIDTH = 200
 _FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 
@@ -21,6 +25,16 @@ def _fail(message: str, exit_code: int) -> NoReturn:
     """End with one of the exit codes that are the same for all verbs."""
     click.echo(f"Error: {message}", err=True)
     raise click.exceptions.Exit(exit_code)
+
+
+def _list(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - as click calls it
+    """Print every requirement with its level and its section, and end."""
+    if value and not context.resilient_parsing:
+        from hatch_staged.conformance.requirements import requirements  # noqa: PLC0415 - see above
+
+        for each in requirements().values():
+            click.echo(f"{each.id:<24} {each.level:<10} {each.section}")
+        context.exit()
 
 
 @click.command(short_help="Try whether a URL is an Upload 2.0 index")
@@ -37,7 +51,8 @@ def _fail(message: str, exit_code: int) -> NoReturn:
 @click.option("--revoke", help="A command that undoes --grant")
 @click.option("--project-quota", type=click.IntRange(1), help="How many bytes a project may publish, if few")
 @click.option("--patience", type=click.FloatRange(0), default=0, help="How many seconds a check may wait for an expiry")
-@click.option("--only", multiple=True, metavar="ID", help="Try these requirements only; repeatable")
+@click.option("--only", multiple=True, metavar="ID", help="Try these only, or what begins like this; repeatable")
+@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="List what there is")
 @click.option("--json", "json_file", type=_FILE, help="Write the result as JSON")
 @click.option("--junit", type=_FILE, help="Write the result in JUnit's format")
 @click.option("--quiet", "-q", is_flag=True, help="Print the sum and what failed only")
@@ -63,12 +78,13 @@ def conformance(
     from rich.console import Console  # noqa: PLC0415 - see above
 
     from hatch_staged.conformance import preconditions, verdict  # noqa: PLC0415 - see above
-    from hatch_staged.conformance.requirements import requirements  # noqa: PLC0415 - see above
+    from hatch_staged.conformance.requirements import chosen  # noqa: PLC0415 - see above
     from hatch_staged.conformance.target import Target  # noqa: PLC0415 - see above
 
-    unknown = [identifier for identifier in only if identifier not in requirements()]
-    if unknown:
-        raise click.BadParameter(f"there is no requirement {', '.join(unknown)}", param_hint="--only")
+    try:
+        identifiers = chosen(only)
+    except KeyError as error:
+        raise click.BadParameter(f"there is no requirement {error.args[0]}", param_hint="--only") from None
     for option, file in (("--json", json_file), ("--junit", junit)):
         # Now, not when all is done.
         if file is not None and not file.parent.is_dir():
@@ -79,15 +95,15 @@ def conformance(
         target = preconditions.require(target)
     except preconditions.PreconditionError as error:
         _fail(str(error), error.exit_code)
-    console = Console()
+    console = _console()
     with Console(stderr=True).status("") as line:
         try:
-            outcomes = run(target, only=only, junit=junit, progress=lambda outcome: line.update(outcome.check))
+            outcomes = run(target, only=identifiers, junit=junit, progress=lambda outcome: line.update(outcome.check))
         except SuiteError as error:
             _fail(str(error), error.exit_code)
-    verdicts = [each for each in verdict.judge(outcomes) if not only or each.requirement.id in only]
-    verdict.show([each for each in verdicts if not quiet or each.result is verdict.Result.FAILED], console)
-    console.print(verdict.summary(verdicts))
+    verdicts = [each for each in verdict.judge(outcomes) if not only or each.requirement.id in identifiers]
+    (verdict.show_failures if quiet else verdict.show)(verdicts, console)
+    console.print(verdict.summary(verdicts), soft_wrap=True)
     if json_file is not None:
         try:
             json_file.write_text(verdict.as_json(verdicts, url), encoding="utf-8")
@@ -95,6 +111,14 @@ def conformance(
             _fail(f"the result could not be written: {error}", 1)
     if any(each.fatal for each in verdicts):
         raise click.exceptions.Exit(1)
+
+
+def _console() -> Console:
+    """Return the terminal, or a file that is wide enough for whole exchanges."""
+    from rich.console import Console  # noqa: PLC0415 - see above
+
+    console = Console()
+    return console if console.is_terminal else Console(width=max(console.width, _WIDTH))
 
 
 def _require_usage(target: Target) -> None:

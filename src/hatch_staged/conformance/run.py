@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,9 @@ CHECKS = Path(__file__).parent / "checks"
 # What would make pytest of the user's project part of ours.
 _FOREIGN = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
 _ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+# What pytest puts before a message: of the check's own nothing is of interest, of others where they are defined.
+_CLASS = re.compile(r"^(\w+\.)*(AssertionError: |NoAnswerError: |Failed: )?")
 
 
 class SuiteError(Exception):
@@ -139,7 +143,7 @@ def _seen(report: pytest.TestReport) -> str:
     crash = getattr(report.longrepr, "reprcrash", None)
     told: str = getattr(crash, "message", "") if report.failed else ""
     # The first line is what the check says, the others are how pytest explains the comparison.
-    return told.partition("\n")[0].removeprefix("AssertionError: ").removeprefix("Failed: ")
+    return _CLASS.sub("", told.partition("\n")[0])
 
 
 def _told(report: pytest.TestReport, seen: str) -> str | tuple[str, int, str] | None:
