@@ -109,6 +109,19 @@ def failed(principal: Principal, index: Target) -> Doomed:
     return rivals[states.index("error")]
 
 
+def require_blame(principal: Principal, index: Target) -> None:
+    """Fail unless a file that is to blame for a publication that failed later has a notice, which no other has."""
+    doomed = collide(principal, index)
+    innocent = doomed.release.sdist()
+    steps.stage(principal, doomed.session, innocent)
+    fail_later(principal, doomed)
+    files = steps.staged_files(principal, doomed.session)
+    told = {notice for notice in steps.notices(files[doomed.artifact.filename]) if notice.strip()}
+    assert told, f"no notice of the file says why: {files}"
+    shared = told.intersection(steps.notices(files[innocent.filename]))
+    assert not shared, f"a file that is not to blame has the same notice: {shared}"
+
+
 def _rivals(principal: Principal, index: Target) -> tuple[Doomed, Doomed]:
     """Stage two versions of a project, each of which fits into its quota, but not with the other."""
     quota = index.require_project_quota()

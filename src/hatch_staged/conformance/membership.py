@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from hatch_staged.conformance import simple, steps
 from hatch_staged.conformance.artifacts import Release
 from hatch_staged.conformance.endpoints import ask_all, endpoints
-from hatch_staged.conformance.wire import META
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +78,7 @@ def come_and_go(owner: Principal, other: Principal, index: Target, project: str)
 def _prolong(principal: Principal, session: Session) -> None:
     """Give a session the time that the commands may take, as far as the index grants it."""
     if session.extend is not None:
-        principal.post(session.extend, {"meta": META, "extend-for": 600})
+        steps.extend(principal, session.extend, 600)
 
 
 def _go_on(principal: Principal, session: Session, file: FileSession, data: bytes) -> dict[str, Answer]:
@@ -90,7 +89,7 @@ def _go_on(principal: Principal, session: Session, file: FileSession, data: byte
         "complete": steps.complete(principal, file),
     }
     if session.extend is not None:
-        answers["extend"] = principal.post(session.extend, {"meta": META, "extend-for": 60})
+        answers["extend"] = steps.extend(principal, session.extend, 60)
     answers["publish"] = principal.post(session.publish)
     steps.session_state(principal, session)
     return answers

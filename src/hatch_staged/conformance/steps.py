@@ -174,6 +174,12 @@ def fail_completion(principal: Principal, session: Session, artifact: Artifact) 
     return file
 
 
+def bring(principal: Principal, session: Session, artifact: Artifact, state: str) -> FileSession:
+    """Bring a file into the state "pending", "completed" or "error"."""
+    upload = {"pending": begin, "completed": stage, "error": fail_completion}[state]
+    return upload(principal, session, artifact)
+
+
 def session_status(principal: Principal, session: Session) -> dict[str, Any]:
     """Return what the session says of itself now."""
     return _body(principal.get(session.url))

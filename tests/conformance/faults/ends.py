@@ -131,9 +131,11 @@ ENDS = (
         "SESSION-TRANSITION-07",
     ),
     mutant(
-        "a canceled session is forgotten",
+        "a canceled session is forgotten at once",
         success(STATUS, _gone("canceled")),
         "SESSION-RETENTION-01",
+        "SESSION-RETENTION-03",
+        where=SHORT_LIVED,
     ),
     mutant(
         "a published session is forgotten",
@@ -162,17 +164,14 @@ ENDS = (
         "SESSION-CANCEL-12",
         where=DEFERRED,
     ),
-    mutant("a release has one session for good", _blocked_for_good, "SESSION-MULTIPLE-08", "SESSION-STATE-17"),
+    mutant(
+        "a release has one session for good",
+        _blocked_for_good,
+        "SESSION-MULTIPLE-08",
+        "SESSION-STATE-17",
+        "SESSION-RETENTION-07",
+    ),
     # Expiry, Session Status Retention
-    mutant(
-        "a canceled session is forgotten at once",
-        success(STATUS, _gone("canceled")),
-        "SESSION-RETENTION-03",
-        where=SHORT_LIVED,
-    ),
-    mutant(
-        "a release that had a session has none for good", _blocked_for_good, "SESSION-RETENTION-07", where=SHORT_LIVED
-    ),
     mutant(
         "a file is remembered for longer than its session",
         answer((CREATE_FILE, FILE_STATUS), _remembered()),

@@ -12,7 +12,6 @@ from hatch_staged.conformance.artifacts import Release
 from hatch_staged.conformance.endpoints import ask_all, endpoints, exceptions
 from hatch_staged.conformance.requirements import covers
 from hatch_staged.conformance.steps import Session
-from hatch_staged.conformance.wire import META
 
 if TYPE_CHECKING:
     from hatch_staged.conformance.membership import Colleague, Membership
@@ -245,7 +244,7 @@ def test_the_creator_of_a_first_release_may_do_everything_with_it(
         "file status": owner.get(file.url),
         "delete the file": owner.delete(unwanted.url),
         "status": owner.get(session.url),
-        "extend": owner.post(session.extend or session.url, {"meta": META, "extend-for": 60}),
+        "extend": steps.extend(owner, session.extend or session.url, 60),
         "publish": owner.post(session.publish),
     }
     forbidden = {what: str(answer) for what, answer in asked.items() if answer.status in {401, 403}}

@@ -65,7 +65,7 @@ def test_the_session_mirrors_a_file_in_processing(owner: Principal, session: Ses
 @covers("FILE-STATE-02", "a canceled or deleted file is removed from that mapping altogether")
 @pytest.mark.parametrize("state", ["pending", "completed", "error"])
 def test_a_deleted_file_is_not_in_the_session(owner: Principal, session: Session, release: Release, state: str) -> None:
-    file = _upload(owner, session, release.wheel(), state)
+    file = steps.bring(owner, session, release.wheel(), state)
     steps.delete(owner, file)
     assert not steps.staged_files(owner, session), f"a file that was deleted from {state} is still in the session"
 
@@ -180,7 +180,7 @@ def test_a_completed_file_keeps_its_bytes(owner: Principal, index: Target, sessi
 def test_only_completed_files_can_be_published(
     owner: Principal, session: Session, release: Release, state: str
 ) -> None:
-    file = _upload(owner, session, release.wheel(), state)
+    file = steps.bring(owner, session, release.wheel(), state)
     answer = owner.post(session.publish)
     assert answer.status == 409, f"published with a file in {state}: {answer}"
     steps.delete(owner, file)
@@ -233,7 +233,7 @@ def test_a_completion_that_fails_leads_to_error(
 @covers("FILE-STATE-13", "The session was canceled (an in-progress upload) or its completed file was deleted.")
 @pytest.mark.parametrize("state", ["pending", "completed"])
 def test_a_deleted_file_is_canceled(owner: Principal, session: Session, release: Release, state: str) -> None:
-    file = _upload(owner, session, release.wheel(), state)
+    file = steps.bring(owner, session, release.wheel(), state)
     steps.delete(owner, file)
     steps.expect(owner, file.url, "canceled", f"its deletion from {state}")
 
@@ -242,7 +242,7 @@ def test_a_deleted_file_is_canceled(owner: Principal, session: Session, release:
 @pytest.mark.parametrize("state", ["completed", "error"])
 def test_nothing_leads_out_of_canceled(owner: Principal, session: Session, release: Release, state: str) -> None:
     artifact = release.wheel()
-    file = _upload(owner, session, artifact, state)
+    file = steps.bring(owner, session, artifact, state)
     steps.delete(owner, file)
     for answer in (owner.send(file.file_url, artifact.data), owner.post(file.complete)):
         assert answer.refused, f"a canceled file was changed: {answer}"
@@ -264,12 +264,6 @@ def test_a_failed_file_can_only_be_deleted(owner: Principal, session: Session, r
     state = steps.file_state(owner, file)
     assert state == "error", f"a file in error became {state}"
     steps.delete(owner, file)
-
-
-def _upload(owner: Principal, session: Session, artifact: Artifact, state: str) -> FileSession:
-    """Bring a file into a state."""
-    upload = {"pending": steps.begin, "completed": steps.stage, "error": steps.fail_completion}[state]
-    return upload(owner, session, artifact)
 
 
 def _require_mirrored(owner: Principal, session: Session, file: FileSession, artifact: Artifact) -> None:

@@ -23,8 +23,7 @@ _PAUSE = 0.5
 @covers("FILE-STATUS-01", "by issuing a GET request to the links.file-upload-session URL")
 @pytest.mark.parametrize("state", ["pending", "completed", "error"])
 def test_the_status_can_be_had_in_every_state(owner: Principal, session: Session, release: Release, state: str) -> None:
-    upload = {"pending": steps.begin, "completed": steps.stage, "error": steps.fail_completion}[state]
-    answer = owner.get(upload(owner, session, release.wheel()).url)
+    answer = owner.get(steps.bring(owner, session, release.wheel(), state).url)
     assert answer.ok, f"the status of a file in {state} could not be read: {answer}"
     assert answer.json().get("status") == state, f"the status of a file in {state}: {answer}"
 
@@ -72,8 +71,7 @@ def test_a_file_is_forgotten_with_its_session(
 @covers("FILE-STATUS-04", "the server SHOULD keep each of its file upload session status URLs valid")
 @pytest.mark.parametrize("state", ["pending", "completed", "error"])
 def test_a_canceled_file_says_so(owner: Principal, session: Session, release: Release, state: str) -> None:
-    upload = {"pending": steps.begin, "completed": steps.stage, "error": steps.fail_completion}[state]
-    file = upload(owner, session, release.wheel())
+    file = steps.bring(owner, session, release.wheel(), state)
     steps.delete(owner, file)
     steps.stage(owner, session, release.wheel())
     answer = owner.get(file.url)

@@ -78,6 +78,7 @@ def test_other_file_names_are_not_reserved_during_the_publication(owner: Princip
     steps.stage(owner, session, release.wheel())
     deferral.publish(owner, session)
     for artifact in (deleted, release.wheel(_TAGS[1])):
+        deferral.require_processing(owner, session.url)
         answer = legacy.upload(owner, url, release, artifact)
         assert answer.status != 409, f"{artifact.filename} is reserved although it is not published: {answer}"
     state = steps.session_state(owner, session)

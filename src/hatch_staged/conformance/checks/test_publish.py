@@ -50,7 +50,7 @@ def test_a_file_that_is_not_completed_is_refused_by_name_and_state(
 ) -> None:
     artifact = release.wheel()
     steps.stage(owner, session, release.sdist())
-    file = (steps.begin if state == "pending" else steps.fail_completion)(owner, session, artifact)
+    file = steps.bring(owner, session, artifact, state)
     answer = owner.post(session.publish)
     assert answer.status == 409, f"published with a file in {state}: {answer}"
     _require_reason(answer, artifact, state)

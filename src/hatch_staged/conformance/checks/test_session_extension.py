@@ -9,7 +9,6 @@ import pytest
 from hatch_staged.conformance import steps
 from hatch_staged.conformance.requirements import covers
 from hatch_staged.conformance.timestamps import expires_at, is_same_expiry, lasting
-from hatch_staged.conformance.wire import META
 
 if TYPE_CHECKING:
     from hatch_staged.conformance.artifacts import Release
@@ -30,7 +29,7 @@ def test_the_link_is_there_if_and_only_if_there_are_extensions(
     present = {"extend" in body["links"] for body in bodies}
     assert len(present) == 1, "links.extend is in some bodies, and not in others"
     if present == {True}:
-        answer = owner.post(session.body["links"]["extend"], {"meta": META, "extend-for": 1})
+        answer = steps.extend(owner, session.body["links"]["extend"], 1)
         assert answer.ok, f"links.extend is there, and extensions are not: {answer}"
 
 
@@ -75,4 +74,4 @@ def test_who_asks_for_too_much_is_told_the_current_expiry(owner: Principal, sess
 def _extend(principal: Principal, session: Session, seconds: int) -> Answer:
     if session.extend is None:
         pytest.skip("the index has no extensions")
-    return principal.post(session.extend, {"meta": META, "extend-for": seconds})
+    return steps.extend(principal, session.extend, seconds)

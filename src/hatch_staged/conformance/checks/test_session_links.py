@@ -12,7 +12,6 @@ from hatch_staged.conformance import secrecy, simple, stages, steps
 from hatch_staged.conformance.artifacts import fresh_release
 from hatch_staged.conformance.requirements import covers
 from hatch_staged.conformance.steps import Session
-from hatch_staged.conformance.wire import META
 
 if TYPE_CHECKING:
     from hatch_staged.conformance.artifacts import Release
@@ -59,7 +58,7 @@ def test_the_publish_link_publishes(owner: Principal, release: Release, session:
 def test_the_extend_link_extends(owner: Principal, session: Session) -> None:
     if session.extend is None:
         pytest.skip("the index has no extensions")
-    answer = owner.post(session.extend, {"meta": META, "extend-for": 60})
+    answer = steps.extend(owner, session.extend, 60)
     assert answer.ok, f"an extension cannot be requested: {answer}"
     assert Session(answer.json()).url == session.url, f"another session was extended: {answer}"
 
@@ -71,7 +70,7 @@ def test_there_is_an_extend_link_only_where_there_are_extensions(
     keys = {"extend" in body["links"] for body in conversation.sessions}
     assert len(keys) == 1, "links.extend is in some bodies, and not in others"
     if session.extend is not None:
-        answer = owner.post(session.extend, {"meta": META, "extend-for": 60})
+        answer = steps.extend(owner, session.extend, 60)
         assert answer.ok, f"links.extend is there, and no extension is: {answer}"
 
 

@@ -13,7 +13,6 @@ import pytest
 from hatch_staged.conformance import failures, secrecy, simple, stages, steps
 from hatch_staged.conformance.requirements import covers
 from hatch_staged.conformance.timestamps import expires_at
-from hatch_staged.conformance.wire import META
 
 if TYPE_CHECKING:
     from hatch_staged.conformance.artifacts import Release
@@ -146,7 +145,7 @@ def test_the_expiry_is_never_moved_earlier(owner: Principal, release: Release, s
     look()
     if session.extend is not None:
         for seconds in (60, 1, 3600, 2, 10**9, 1):
-            owner.post(session.extend, {"meta": META, "extend-for": seconds})
+            steps.extend(owner, session.extend, seconds)
             look()
     steps.begin(owner, session, release.sdist())
     owner.post(session.publish)

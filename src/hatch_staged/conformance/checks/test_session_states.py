@@ -156,9 +156,7 @@ def test_the_reason_of_a_failed_publication_is_in_the_notices(owner: Principal, 
 
 @covers("SESSION-STATE-12", "where the failure is attributable to a particular file, in that file's notices")
 def test_the_reason_is_in_the_notices_of_the_file_that_is_to_blame(owner: Principal, index: Target) -> None:
-    failed = failures.fail_later(owner, failures.collide(owner, index))
-    entry = steps.staged_files(owner, failed.session)[failed.artifact.filename]
-    assert any(notice.strip() for notice in steps.notices(entry)), f"no notice of the file says why: {entry}"
+    failures.require_blame(owner, index)
 
 
 @covers("SESSION-STATE-10", "it permits exactly the same operations as open")

@@ -67,10 +67,7 @@ def test_a_deferred_publication_leads_to_processing_and_then_to_published(
 def test_a_file_that_is_not_completed_keeps_an_open_session_open(
     owner: Principal, session: Session, release: Release, file: str
 ) -> None:
-    if file == "pending":
-        steps.begin(owner, session, release.wheel())
-    else:
-        steps.fail_completion(owner, session, release.wheel())
+    steps.bring(owner, session, release.wheel(), file)
     answer = owner.post(session.publish)
     assert answer.status == 409, f"published with a file in {file}: {answer}"
     steps.expect(owner, session.url, "open", "a refused publication")
