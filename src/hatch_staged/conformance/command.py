@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Of a report that is not for a terminal.
 _WIDTH = 200
+# Room for some ordinary files of the suite, and few enough to exceed it (bytes).
+_QUOTA = click.IntRange(4_000, 1_000_000)
 _FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 
@@ -49,7 +51,7 @@ def _list(context: click.Context, _parameter: click.Parameter, value: bool) -> N
 @click.option("--legacy", help="The legacy upload API of the same index")
 @click.option("--grant", help="A command that lets the other one upload to {project}")
 @click.option("--revoke", help="A command that undoes --grant")
-@click.option("--project-quota", type=click.IntRange(1), help="How many bytes a project may publish, if few")
+@click.option("--project-quota", type=_QUOTA, help="How many bytes a project may publish, if few")
 @click.option("--patience", type=click.FloatRange(0), default=0, help="How many seconds a check may wait for an expiry")
 @click.option("--only", multiple=True, metavar="ID", help="Try these only, or what begins like this; repeatable")
 @click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="List what there is")
