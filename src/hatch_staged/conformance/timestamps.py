@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _ZULU = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})")
 
 # To an expiry by an index on its own, between two requests (seconds).
-_MOST_ADDED = 60
+_MOST_ADDED = 30
 
 
 def expires_at(body: dict[str, Any]) -> datetime:

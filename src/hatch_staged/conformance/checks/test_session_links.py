@@ -114,7 +114,7 @@ def test_what_is_staged_can_be_downloaded_and_verified(
         for algorithm, digest in file.hashes.items():
             assert hashlib.new(algorithm, data).hexdigest() == digest, f"{algorithm} of {filename} is wrong"
     if index.simple is not None:
-        assert not simple.files(anonymous, index.simple, release.project), "what is staged is public"
+        assert not simple.files(owner, index.simple, release.project), "what is staged is public"
 
 
 @covers("SESSION-LINKS-09", "This URL MUST be cryptographically unguessable")
