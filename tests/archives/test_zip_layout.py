@@ -211,7 +211,7 @@ def test_too_many_entries() -> None:
 
 def test_a_directory_that_says_it_is_huge() -> None:
     filler = b"\0" * (40 * 1024 * 1024)
-    assert "a header of more than" in refusal(filler + end(1, len(filler), 0))
+    assert "larger than any real one" in refusal(filler + end(1, len(filler), 0))
 
 
 def test_a_directory_that_points_before_the_file(tmp_path: Path) -> None:
