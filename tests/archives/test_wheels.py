@@ -171,7 +171,15 @@ def test_a_record_need_not_list_itself_and_its_signatures() -> None:
     assert check(pack_wheel(members.items())) == METADATA
 
 
-@pytest.mark.parametrize(("content", "told"), [(b"\xff", "is no UTF-8"), (b"x" * 200_000, "is no CSV")])
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"\xff", "is no UTF-8"),
+        (b'foo_bar.py,"\nextra.py,,\n",\n', "is no CSV"),
+        (b"foo_bar.py".ljust(16 * 1024 + 1, b","), "one of more than 16384 bytes"),
+        (b"\n" * (bounds.MAX_ENTRIES + 1), "has more than 100000 lines"),
+    ],
+)
 def test_a_record_that_cannot_be_read(content: bytes, told: str) -> None:
     assert told in refusal(wheel({f"{DIST_INFO}/RECORD": content}))
 
