@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
     from hatch_staged.protocol.distributions import Distribution
 
-# what each entry of a central directory begins with
-_ENTRY = b"PK\1\2"
 # What every installer unpacks; for the others zipfile has no bound, either.
 _COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _DIST_INFO = ".dist-info"
@@ -88,8 +86,7 @@ class _Zipped:
     def read(self, size: int = -1) -> bytes:
         """Return as a file does; raise `ArchiveError` if it is more than we hand out."""
         content = read_at_once(self._file, size)
-        if content.count(_ENTRY) > MAX_ENTRIES:
-            raise ArchiveError(f"more than {MAX_ENTRIES} entries")
+        zip_layout.bound_directory(content)
         return content
 
 
