@@ -12,11 +12,10 @@ from hatch_staged.archives import ArchiveError, pax
 RECORDS = pax_record(b"path", b"foo/a=b\n1 2") + pax_record(b"LIBARCHIVE.xattr", b"\0\xff") + pax_record(b"x", b"")
 
 
-@pytest.mark.parametrize(
-    "content", [b"", bytes(512), pax_record(b"x", b"1" * 100), RECORDS, RECORDS + bytes(100), RECORDS + b"\0rest"]
-)
-def test_an_extended_header(content: bytes) -> None:
-    pax.check(content)
+@pytest.mark.parametrize("content", [b"", pax_record(b"x", b"1" * 100), RECORDS])
+@pytest.mark.parametrize("filler", [b"", bytes(100), b"\0rest"])
+def test_an_extended_header(content: bytes, filler: bytes) -> None:
+    assert pax.check(content + filler) == len(content)
 
 
 @pytest.mark.parametrize(

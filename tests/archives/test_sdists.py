@@ -257,6 +257,12 @@ def test_headers_of_an_entry_that_are_huge(before: bytes, content: bytes) -> Non
     assert "a header that is larger than any real one" in refusal(gzip.compress(before + content + end))
 
 
+def test_extended_headers_that_are_too_much_together() -> None:
+    large = with_header(tarfile.XHDTYPE, pax_record(b"comment", b"x" * 60_000))
+    entries = bounds.MAX_READ // 60_000 + 1
+    assert "its extended headers have more than" in refusal(gzip.compress(large * entries, 1))
+
+
 def test_a_long_name_that_looks_like_an_extended_header() -> None:
     name = f"{TOP}/".ljust(156, "y") + "x" * 300
     assert check(sdist((name, b""), tar_format=tarfile.GNU_FORMAT)) == METADATA

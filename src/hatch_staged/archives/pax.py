@@ -41,8 +41,8 @@ def announces(header: bytes) -> bool:
     return True
 
 
-def check(content: bytes) -> None:
-    """Raise `ArchiveError` unless `content` is that of an extended header: "one or more records"."""
+def check(content: bytes) -> int:
+    """Return the size of the extended header `content`; raise `ArchiveError` unless it is "one or more records"."""
     position = 0
     # filled up with NUL
     while content[position : position + 1].strip(b"\0"):
@@ -53,6 +53,7 @@ def check(content: bytes) -> None:
         position = end
     if _LONG_NUMBER.search(content):
         raise ArchiveError("broken archive: an extended header with a number of more than 100 digits")
+    return position
 
 
 def check_global(headers: Mapping[str, str]) -> None:

@@ -80,6 +80,7 @@ class _Unpacked:
         self.last = b""
         #: how many bytes are handed out before somebody sets this again
         self.left = _MAX_HEADERS
+        self._extended = 0
 
     def read(self, size: int = -1) -> bytes:
         """Return as a file does; raise `ArchiveError` if it is more than we hand out, now or in all."""
@@ -88,7 +89,9 @@ class _Unpacked:
         self.left -= len(self.last)
         self._bound(self._file.tell())
         if extended:
-            pax.check(self.last)
+            self._extended += pax.check(self.last)
+            if self._extended > MAX_READ:
+                raise ArchiveError(f"its extended headers have more than {MAX_READ} bytes together")
         return self.last
 
     def seek(self, offset: int) -> int:
