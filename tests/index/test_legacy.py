@@ -11,7 +11,7 @@ import pytest
 from tests.index import attesting, forms, uploading
 from tests.index.building import build, metadata_of
 
-from hatch_staged.index import catalogue, legacy, projects, sessions
+from hatch_staged.index import catalogue, legacy, projects, sessions, tokens
 from hatch_staged.index.core import Limits
 from hatch_staged.index.records import Permission
 from hatch_staged.index.refusals import (
@@ -171,6 +171,22 @@ def test_token_needs_both_permissions(index: Index, principal: Callable[..., Pri
     refused(index, principal("alice", permissions=[allowed]), forms.form(WHEEL), ForbiddenError)
     assert catalogue.projects(index) == ()
     upload(index, principal("alice", permissions=[Permission.ADMIN]))
+
+
+def test_token_that_is_revoked_while_the_bytes_come_publishes_nothing(index: Index, alice: Principal) -> None:
+    async def revoking(content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for chunk in content:
+            tokens.revoke(index, alice.token_id)
+            yield chunk
+
+    async def form() -> AsyncIterator[Part]:
+        async for part in forms.parts(forms.form(WHEEL)):
+            yield replace(part, content=revoking(part.content)) if part.name == "content" else part
+
+    with pytest.raises(ForbiddenError, match="was revoked"):
+        asyncio.run(legacy.upload(index, alice, form()))
+    assert catalogue.projects(index) == ()
+    assert list(index.objects.list()) == []
 
 
 def test_stranger_learns_nothing_of_what_is_published(index: Index, alice: Principal, bob: Principal) -> None:

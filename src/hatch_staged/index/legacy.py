@@ -211,6 +211,7 @@ def _publish(index: Index, principal: Principal, stored: _Stored) -> Artifact:
         now = index.clock()
         with index.database.writing() as tx:
             authorization.reserve(tx, principal, distribution.project)
+            _allow(tx, principal, distribution.project)
             project_rows.register(tx, distribution.project, now)
             file_rows.add(tx, file)
             file_rows.record_received(tx, file.id, received)
