@@ -73,6 +73,11 @@ def test_a_project_is_shared_and_given_away(run: Run, tmp_path: Path) -> None:
     assert line[:3] == ["light-house", "ben", "no members"]
     assert line[3].startswith("registered 20")
 
+    with open_index(tmp_path / "data") as index:
+        made = authenticate(index, tokens.create(index, user="ben", projects=["light-house"])).token_id
+    given = run("stage", "project", "transfer", "light-house", "eve", *data)
+    assert given.stderr.startswith(f"token {made} of ben is made for light-house and stays good; `hatch-staged token")
+
     unknown = run("stage", "project", "add", "lighthouse", "ben", *data)
     assert (unknown.exit_code, unknown.stdout) == (1, "")
     assert unknown.stderr.startswith("there is no project lighthouse\n")

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from hatch.cli.application import Application
 
     from hatch_staged.index.core import Index
+    from hatch_staged.index.records import Token
 
     Function = Callable[..., Any]
 
@@ -169,8 +170,9 @@ def remove(index: Index, *, name: str, user: str) -> None:
     """Let USER be no member of PROJECT any more, at once."""
     from hatch_staged.index import projects  # noqa: PLC0415 - see above
 
-    projects.remove_member(index, name, user)
+    staying = projects.remove_member(index, name, user)
     click.echo(f"{user} is no member of {name} any more")
+    _tell_of(staying, name)
 
 
 @project.command()
@@ -179,5 +181,15 @@ def transfer(index: Index, *, name: str, user: str) -> None:
     """Make USER the owner of PROJECT in the place of whoever was, at once."""
     from hatch_staged.index import projects  # noqa: PLC0415 - see above
 
-    projects.transfer(index, name, user)
+    staying = projects.transfer(index, name, user)
     click.echo(f"{name} belongs to {user}")
+    _tell_of(staying, name)
+
+
+def _tell_of(staying: Iterable[Token], name: str) -> None:
+    for each in staying:
+        click.echo(
+            f"token {each.id} of {each.user} is made for {name} and stays good; "
+            f"`hatch-staged token revoke {each.id}` ends it",
+            err=True,
+        )
