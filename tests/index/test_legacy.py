@@ -166,6 +166,14 @@ def test_reserved_project_is_its_owners(index: Index, alice: Principal, bob: Pri
     assert catalogue.projects(index) == ("foo",)
 
 
+def test_reservation_by_an_expired_session_is_none(
+    index: Index, alice: Principal, bob: Principal, clock: Clock
+) -> None:
+    sessions.create(index, alice, name="foo", version="1.0")
+    clock.advance(seconds=index.limits.session_lifetime)
+    upload(index, bob)
+
+
 @pytest.mark.parametrize("allowed", [Permission.STAGE, Permission.PUBLISH])
 def test_token_needs_both_permissions(index: Index, principal: Callable[..., Principal], allowed: Permission) -> None:
     refused(index, principal("alice", permissions=[allowed]), forms.form(WHEEL), ForbiddenError)

@@ -19,6 +19,7 @@ from packaging.version import InvalidVersion
 
 from hatch_staged.index import attestations, authorization, publication, validation
 from hatch_staged.index.database import attestation_rows, file_rows, project_rows, published_rows
+from hatch_staged.index.expiry import expire_due
 from hatch_staged.index.records import Artifact, FileUpload, Permission, Received
 from hatch_staged.index.refusals import ConflictingError, InvalidRequestError, TooLargeError
 from hatch_staged.protocol.distributions import Kind
@@ -184,6 +185,8 @@ async def _store(index: Index, principal: Principal, part: Part) -> _Stored:
 
 
 def _check(index: Index, principal: Principal, distribution: Distribution) -> None:
+    # The name may be reserved by nothing but a session whose time is up.
+    expire_due(index)
     with index.database.reading() as tx:
         _allow(tx, principal, distribution.project)
         published = published_rows.published_as(tx, distribution.key)
