@@ -73,6 +73,23 @@ def test_project_has_only_so_many_live_sessions(index: Index, alice: Principal, 
     sessions.create(index, alice, name="foo", version="3.0")
 
 
+def test_user_reserves_only_so_many_names(index: Index, alice: Principal, bob: Principal) -> None:
+    index = replace(index, limits=Limits(reserved_names=2))
+    first, second = (sessions.create(index, alice, name=name, version="1.0").session for name in ("one", "two"))
+    with pytest.raises(ConflictingError, match="alice has reserved 2 names") as caught:
+        sessions.create(index, alice, name="three", version="1.0")
+    assert not isinstance(caught.value, SessionExistsError)
+    # The name stays free, what is reserved already has room, and others have their own.
+    sessions.create(index, bob, name="three", version="1.0")
+    sessions.create(index, alice, name="one", version="2.0")
+    # What is published, or released, counts no more.
+    sessions.publish(index, alice, first.id)
+    sessions.create(index, alice, name="four", version="1.0")
+    sessions.create(index, alice, name="one", version="3.0")
+    sessions.cancel(index, alice, second.id)
+    sessions.create(index, alice, name="two", version="1.0")
+
+
 def test_session_too_many_reserves_no_name(index: Index, alice: Principal, bob: Principal) -> None:
     with pytest.raises(ConflictingError):
         sessions.create(replace(index, limits=Limits(open_sessions=0)), alice, name="foo", version="1.0")

@@ -109,6 +109,19 @@ def test_session_has_only_so_much_room(index: Index, alice: Principal, session: 
     uploading.create(index, alice, session, replace(WHEEL, data=WHEEL.data[:-1]))
 
 
+def test_session_has_only_so_many_files_with_the_deleted_ones(
+    index: Index, alice: Principal, session: PublishingSession
+) -> None:
+    index = replace(index, limits=Limits(session_files=3))
+    uploads.delete(index, alice, uploading.create(index, alice, session, WHEEL).address)
+    for _ in range(2):
+        uploading.stage(index, alice, session, WHEEL)
+    for refused in (WHEEL, build("foo-1.0.tar.gz")):
+        with pytest.raises(ConflictingError, match="at most 3 files"):
+            uploading.create(index, alice, session, refused)
+    assert [file.state for file in sessions.status(index, alice, session.id).files] == [FileState.COMPLETED]
+
+
 def test_wrong_declaration_is_refused_without_waiting_for_writers(
     index: Index, alice: Principal, session: PublishingSession
 ) -> None:

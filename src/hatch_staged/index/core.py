@@ -46,10 +46,14 @@ class Limits:
     file_size: int = _limit(10 * 1024**3)
     #: of all files of a session together, as declared
     session_size: int = _limit(100 * 1024**3)
+    #: of a session, the deleted ones too: they are remembered as long as the session
+    session_files: int = _limit(1000)
     #: of all published files of a project together; asked at publication
     project_size: int = _limit(1024**4)
     #: sessions of one project that are live at once
     open_sessions: int = _limit(100)
+    #: names that one user has only reserved: nothing is published of these projects
+    reserved_names: int = _limit(100)
     #: completing a larger file is deferred: "validation that may take longer than reasonable in a single HTTP request"
     immediate_size: int = _limit(64 * 1024**2, least=0)
     #: publishing more files is deferred

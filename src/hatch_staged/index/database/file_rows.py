@@ -69,6 +69,12 @@ def declared_size(tx: Transaction, session_id: str) -> int:
     return total or 0
 
 
+def count(tx: Transaction, session_id: str) -> int:
+    """Return how many files a publishing session has, with the canceled ones."""
+    files: int = tx.execute(select(func.count()).where(_TABLE.c.session_id == session_id)).scalar_one()
+    return files
+
+
 def find_named(tx: Transaction, session_id: str, name_key: str) -> FileUpload | None:
     """Return the file of a publishing session whose name has this key, unless it was canceled."""
     row = (
