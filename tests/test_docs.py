@@ -261,7 +261,7 @@ def test_times_told_of_limits_are_the_defaults() -> None:
     assert (defaults.sweep_interval, defaults.retention, defaults.orphan_age) == (5 * 60, 30 * DAY, DAY)
     assert "within five minutes" in told
     assert "another 30 days" in told
-    assert "within a day" in told
+    assert "is removed a day after it" in told
 
 
 def test_every_variable_is_documented() -> None:

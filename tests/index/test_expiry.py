@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ from tests.index import uploading
 from tests.index.building import build
 
 from hatch_staged.index import catalogue, expiry, sessions, uploads
-from hatch_staged.index.objects import FolderObjects
+from hatch_staged.index.database import session_rows
+from hatch_staged.index.objects import FolderObjects, MemoryObjects
 from hatch_staged.index.refusals import ConflictingError, UnknownError
 from hatch_staged.protocol.states import FileState, RefusedTransitionError, SessionState
 
@@ -50,6 +52,48 @@ def test_sweep_expires_too(index: Index, alice: Principal, clock: Clock) -> None
     clock.advance(days=7)
     expiry.sweep(index)
     assert list(index.objects.list()) == []
+
+
+def test_each_session_expires_on_its_own(index: Index, alice: Principal, clock: Clock) -> None:
+    states: list[list[str]] = []
+
+    class Watching(MemoryObjects):
+        def delete(self, key: str) -> None:
+            super().delete(key)
+            with index.database.writing() as tx:
+                found = [session_rows.find(tx, each.id) for each in due]
+            states.append(sorted(each.state.value for each in found if each))
+
+    watched = replace(index, objects=Watching())
+    due = [sessions.create(index, alice, name=name, version="1.0").session for name in ("foo", "bar")]
+    for session in due:
+        uploading.stage(watched, alice, session, build(f"{session.project}-1.0.tar.gz"))
+    clock.advance(days=7)
+    expiry.expire_due(watched)
+    assert states == [["canceled", "open"], ["canceled", "canceled"]]
+
+
+def test_session_that_is_extended_while_others_expire_lives(index: Index, alice: Principal, clock: Clock) -> None:
+    """The first one that expires takes so long that others get their turn."""
+    early = index.clock()
+
+    class Extending(MemoryObjects):
+        def delete(self, key: str) -> None:
+            super().delete(key)
+            now, clock.now = clock.now, early
+            for each in due:
+                with suppress(RefusedTransitionError):
+                    sessions.extend(index, alice, each.id, seconds=60)
+            clock.now = now
+
+    watched = replace(index, objects=Extending())
+    due = [sessions.create(index, alice, name=name, version="1.0").session for name in ("foo", "bar")]
+    for session in due:
+        uploading.stage(watched, alice, session, build(f"{session.project}-1.0.tar.gz"))
+    clock.advance(days=7)
+    expiry.expire_due(watched)
+    states = sorted(sessions.status(index, alice, session.id).session.state.value for session in due)
+    assert states == ["canceled", "open"]
 
 
 def test_published_files_never_expire(index: Index, alice: Principal, clock: Clock) -> None:
@@ -117,6 +161,25 @@ def test_old_orphans_are_swept_and_nothing_else(index: Index, alice: Principal, 
         os.utime(tmp_path / "objects" / key, (modified, modified))
     expiry.sweep(index)
     assert {stored.key for stored in index.objects.list()} == {referenced, "files/young"}
+
+
+def test_no_orphan_survives_the_sweep(
+    index: Index, alice: Principal, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are, and also where nothing else is."""
+    monkeypatch.setattr(expiry, "_BATCH", 2)
+    for number in range(5):
+        asyncio.run(index.objects.put(f"files/{number}", uploading.chunked(b"orphan")))
+    clock.advance(days=365)
+    expiry.sweep(index)
+    assert list(index.objects.list()) == []
+    session = sessions.create(index, alice, name="foo", version="1.0").session
+    uploading.stage(index, alice, session, build())
+    [referenced] = index.objects.list()
+    for number in range(5):
+        asyncio.run(index.objects.put(f"files/{number}", uploading.chunked(b"orphan")))
+    expiry.sweep_orphans(index, older_than=-(10**9))
+    assert [stored.key for stored in index.objects.list()] == [referenced.key]
 
 
 def test_nothing_is_swept_that_belongs_to_another_database(index: Index, clock: Clock) -> None:

@@ -220,7 +220,7 @@ def test_whatever_many_do_at_once(index: Index, alice: Principal, caplog: pytest
             assert session_rows.count_live(tx, race.project) <= 1
             assert file_rows.processing(tx) == session_rows.processing(tx) == ()
             # No bytes that nobody refers to, and none that somebody misses.
-            assert {stored.key for stored in index.objects.list()} == file_rows.object_keys(tx)
+            assert {stored.key for stored in index.objects.list()} == uploading.referenced(tx)
         for file in sessions.status(index, alice, race.session().id).files:
             assert file.state in {FileState.PENDING, FileState.COMPLETED}
     print(*(f"{count} x {outcome}" for outcome, count in sorted(outcomes.items())), sep="\n")  # noqa: T201 - likewise

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from hatch_staged.index import cancellation
-from hatch_staged.index.database import file_rows, session_rows
+from hatch_staged.index.database import file_rows, session_rows, token_rows
 
 if TYPE_CHECKING:
     from hatch_staged.index.core import Index
+
+# Objects that are looked up at once.
+_BATCH = 500
 
 
 def expire_due(index: Index) -> None:
@@ -19,16 +23,17 @@ def expire_due(index: Index) -> None:
     """
     now = index.clock()
     with index.database.reading() as tx:
-        if not session_rows.due(tx, now):
-            return
-    with index.database.writing() as tx:
-        keys = [
-            key
-            for session in session_rows.due(tx, now)
-            for key in cancellation.discard(tx, session, now, expired=True)[1]
-        ]
-    for key in keys:
-        index.objects.delete(key)
+        due = session_rows.due(tx, now)
+    for session_id in due:
+        # Each in its own transaction, so that writers who want their turn do not wait for all.
+        with index.database.writing() as tx:
+            session = session_rows.find(tx, session_id)
+            # Meanwhile it may have been extended, or have ended.
+            if session is None or not session.is_due(now):
+                continue
+            _, keys = cancellation.discard(tx, session, now, expired=True)
+        for key in keys:
+            index.objects.delete(key)
 
 
 def sweep_orphans(index: Index, *, older_than: int) -> None:
@@ -38,16 +43,18 @@ def sweep_orphans(index: Index, *, older_than: int) -> None:
     an upload whose row is about to be written.
     """
     before = index.clock() - timedelta(seconds=older_than)
-    # In this order: an object that is listed now and gets its row later than the second look is young.
-    found = [stored.key for stored in index.objects.list() if stored.modified < before]
     with index.database.reading() as tx:
-        referenced = file_rows.object_keys(tx)
-    if not referenced:
-        # A database that refers to nothing may be the wrong one; what is deleted for it is lost.
-        return
-    for key in found:
-        if key not in referenced:
-            index.objects.delete(key)
+        if not token_rows.any_ever(tx):
+            # Nobody can have uploaded anything: the objects belong to another database, and would be lost.
+            return
+    old = (stored.key for stored in index.objects.list() if stored.modified < before)
+    # In this order: an object that is listed and gets its row only after the look into the database is young.
+    while batch := tuple(islice(old, _BATCH)):
+        with index.database.reading() as tx:
+            referenced = file_rows.referenced(tx, batch)
+        for key in batch:
+            if key not in referenced:
+                index.objects.delete(key)
 
 
 def forget_ended(index: Index) -> None:
