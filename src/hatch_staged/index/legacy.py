@@ -209,7 +209,8 @@ def _publish(index: Index, principal: Principal, stored: _Stored) -> Artifact:
     )
     with ExitStack() as failing:
         failing.callback(index.objects.delete, received.object_key)
-        attested = attestations.check(file, stored.attestations)
+        attested = attestations.read(file, stored.attestations)
+        attestations.check(file, attested)
         metadata = _inspect(index, file, received)
         now = index.clock()
         with index.database.writing() as tx:
@@ -234,7 +235,7 @@ def _publish(index: Index, principal: Principal, stored: _Stored) -> Artifact:
                 requires_python=metadata.requires_python,
                 metadata_sha256=hashlib.sha256(metadata.raw).hexdigest(),
                 upload_time=now,
-                attested=attested,
+                attested=bool(attested),
             )
             publication.check_quota(tx, index, distribution.project, (artifact,))
             # Others may have been faster while the bytes came.

@@ -145,13 +145,14 @@ def attest(index: Index, principal: Principal, address: FileAddress, raw: bytes)
 
     Raises `InvalidRequestError` if it is no JSON array of attestations, or if one is of another file.
     """
-    expire_due(index)
+    # Read before others have to wait for the transaction.
+    subjects = attestations.read(_find_editable(index, principal, address, FileEvent.TRANSFER).file, raw)
     with index.database.writing() as tx:
         found = _find(tx, principal, address, Permission.STAGE)
         session_after(found.session.state, SessionEvent.CHANGE)
         file_after(found.file.state, FileEvent.TRANSFER)
-        there_are_any = attestations.check(found.file, raw)
-        attestation_rows.put(tx, found.file.id, raw if there_are_any else None)
+        attestations.check(found.file, subjects)
+        attestation_rows.put(tx, found.file.id, raw if subjects else None)
 
 
 def complete(index: Index, principal: Principal, address: FileAddress) -> FileStatus:
