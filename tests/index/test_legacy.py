@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from tests.index.building import build, metadata_of
 
 from hatch_staged.index import catalogue, legacy, projects, sessions, tokens
 from hatch_staged.index.core import Limits
+from hatch_staged.index.objects import MemoryObjects
 from hatch_staged.index.records import Permission
 from hatch_staged.index.refusals import (
     ConflictingError,
@@ -336,3 +338,16 @@ def test_upload_that_is_given_up_leaves_nothing(index: Index, alice: Principal) 
 
     asyncio.run(until_given_up())
     assert list(index.objects.list()) == []
+
+
+def test_refusal_keeps_nobody_waiting_while_the_bytes_are_deleted(index: Index, alice: Principal) -> None:
+    here, deleting = threading.get_ident(), []
+
+    class Slow(MemoryObjects):
+        def delete(self, key: str) -> None:
+            deleting.append(threading.get_ident())
+            super().delete(key)
+
+    refused(replace(index, objects=Slow()), alice, forms.form(WHEEL, version="2.0"), InvalidRequestError)
+    assert len(deleting) == 1
+    assert here not in deleting

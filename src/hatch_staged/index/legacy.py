@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -86,13 +86,13 @@ async def upload(index: Index, principal: Principal, parts: AsyncIterator[Part])
 async def _read(index: Index, principal: Principal, parts: AsyncIterator[Part]) -> _Stored:
     """Read the whole form, store its file, and compare the two."""
     form, stored = _Form(index.limits), None
-    with ExitStack() as failing:
+    async with AsyncExitStack() as failing:
         async for part in parts:
             if part.name != _FILE:
                 await form.take(part)
             elif stored is None:
                 stored = await _store(index, principal, part)
-                failing.callback(index.objects.delete, stored.received.object_key)
+                failing.push_async_callback(asyncio.to_thread, index.objects.delete, stored.received.object_key)
             else:
                 raise _invalid(_FILE, "There is more than one file.")
         if stored is None:
