@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 from contextlib import suppress
 from dataclasses import replace
@@ -20,6 +21,7 @@ from hatch_staged.index.refusals import ConflictingError, UnknownError
 from hatch_staged.protocol.states import FileState, RefusedTransitionError, SessionState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.index.conftest import Clock
@@ -180,6 +182,40 @@ def test_no_orphan_survives_the_sweep(
         asyncio.run(index.objects.put(f"files/{number}", uploading.chunked(b"orphan")))
     expiry.sweep_orphans(index, older_than=-(10**9))
     assert [stored.key for stored in index.objects.list()] == [referenced.key]
+
+
+def test_sweep_stops_between_two_of_whatever_it_does(
+    index: Index, alice: Principal, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a server that ends need not wait for all of it."""
+    monkeypatch.setattr(expiry, "_BATCH", 1)
+    for number in range(2):
+        asyncio.run(index.objects.put(f"files/{number}", uploading.chunked(b"orphan")))
+    for name in ("foo", "bar"):
+        sessions.create(index, alice, name=name, version="1.0")
+
+    def left() -> tuple[int, int, int]:
+        with index.database.reading() as tx:
+            now, every = len(session_rows.due(tx, clock.now)), len(session_rows.ended_before(tx, clock.now))
+        return now, every, len(list(index.objects.list()))
+
+    clock.advance(days=7)
+    expiry.sweep(index, after(1))
+    assert left() == (1, 1, 2)
+    expiry.sweep(index)
+    clock.advance(days=365)
+    for number in range(2):
+        asyncio.run(index.objects.put(f"files/{number}", uploading.chunked(b"orphan")))
+    expiry.sweep(index, after(1))
+    assert left() == (0, 1, 2)
+    expiry.sweep(index, after(2))
+    assert left() == (0, 0, 1)
+
+
+def after(calls: int) -> Callable[[], bool]:
+    """Return a function that says to stop, but for the first calls."""
+    asked = itertools.count()
+    return lambda: next(asked) >= calls
 
 
 def test_nothing_is_swept_that_belongs_to_another_database(index: Index, clock: Clock) -> None:

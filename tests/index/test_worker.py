@@ -102,3 +102,16 @@ def test_worker_stops_between_two_jobs(index: Index, alice: Principal) -> None:
     work(index, lambda: next(asked) == 1)
     states = {file.state for file in sessions.status(index, alice, session.id).files}
     assert states == {FileState.PROCESSING, FileState.COMPLETED}
+
+
+def test_publications_do_not_wait_for_files(index: Index, alice: Principal) -> None:
+    index = replace(index, limits=DEFERRING)
+    ready, waiting = (sessions.create(index, alice, name=name, version="1.0").session for name in ("foo", "bar"))
+    uploading.stage(index, alice, ready, build())
+    work(index)
+    file = uploading.stage(index, alice, waiting, build("bar-1.0.tar.gz"))
+    sessions.publish(index, alice, ready.id)
+    asked = itertools.count()
+    work(index, lambda: next(asked) == 1)
+    assert sessions.status(index, alice, ready.id).session.state is SessionState.PUBLISHED
+    assert uploads.status(index, alice, file.address).file.state is FileState.PROCESSING
