@@ -27,8 +27,8 @@ from hatch_staged.hatch import context, settings
 from hatch_staged.hatch.commands import extend
 from hatch_staged.index import legacy, openapi, server, urls, wire
 from hatch_staged.index.app import create_app
-from hatch_staged.index.configuration import read_limits
-from hatch_staged.index.core import Limits, open_index
+from hatch_staged.index.configuration import Limits, read_limits
+from hatch_staged.index.core import open_index
 from hatch_staged.index.records import Permission
 from hatch_staged.repositories import KNOWN, LOCAL, Repository
 from hatch_staged.stage import stagefile
@@ -250,7 +250,7 @@ def test_every_limit_of_an_index_is_documented_with_its_default() -> None:
 def test_the_example_of_limits_is_accepted(tmp_path: Path) -> None:
     [example] = re.findall(r"^```toml\n(.*?)^```$", section(TEAM_INDEX, "## Limits"), re.MULTILINE | re.DOTALL)
     (tmp_path / "index.toml").write_text(example, encoding="utf-8")
-    assert read_limits(tmp_path / "index.toml", Limits) != Limits()
+    assert read_limits(tmp_path / "index.toml") != Limits()
 
 
 def test_times_told_of_limits_are_the_defaults() -> None:

@@ -15,7 +15,7 @@ from tests.index.conftest import Api
 
 from hatch_staged.index import tokens, worker
 from hatch_staged.index.app import create_app
-from hatch_staged.index.core import Limits
+from hatch_staged.index.configuration import Limits
 from hatch_staged.index.objects import MemoryObjects, StoredObject
 
 if TYPE_CHECKING:

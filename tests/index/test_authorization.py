@@ -12,7 +12,7 @@ from tests.index.building import build
 
 from hatch_staged.index import projects, sessions, tokens, uploads
 from hatch_staged.index.authorization import Principal, authenticate
-from hatch_staged.index.core import Index, Limits
+from hatch_staged.index.configuration import Limits
 from hatch_staged.index.records import Permission, PublishingSession
 from hatch_staged.index.refusals import ConflictingError, ForbiddenError, SessionExistsError, UnauthenticatedError
 from hatch_staged.index.worker import work
@@ -21,6 +21,7 @@ from hatch_staged.protocol.states import SessionState
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from hatch_staged.index.core import Index
     from hatch_staged.index.uploads import FileStatus
 
     MakePrincipal = Callable[..., Principal]

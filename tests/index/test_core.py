@@ -13,7 +13,8 @@ from tests.index.building import build
 from hatch_staged.errors import ConfigurationError
 from hatch_staged.index import expiry, sessions, tokens
 from hatch_staged.index.authorization import authenticate
-from hatch_staged.index.core import Limits, open_index, unguessable
+from hatch_staged.index.configuration import Limits
+from hatch_staged.index.core import open_index, unguessable
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from tests.index import attesting, forms, uploading
 from tests.index.building import build, metadata_of
 
 from hatch_staged.index import catalogue, legacy, projects, sessions, tokens
-from hatch_staged.index.core import Limits
+from hatch_staged.index.configuration import Limits
 from hatch_staged.index.objects import MemoryObjects
 from hatch_staged.index.records import Permission
 from hatch_staged.index.refusals import (

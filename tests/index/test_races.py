@@ -19,7 +19,8 @@ from tests.index import uploading
 from tests.index.building import build
 
 from hatch_staged.index import catalogue, expiry, legacy, sessions, uploads
-from hatch_staged.index.core import Limits, unguessable
+from hatch_staged.index.configuration import Limits
+from hatch_staged.index.core import unguessable
 from hatch_staged.index.database import file_rows, session_rows
 from hatch_staged.index.multipart import Part
 from hatch_staged.index.refusals import ConflictingError, SessionExistsError, UnknownError

@@ -11,7 +11,7 @@ from tests.index import uploading
 from tests.index.building import build
 
 from hatch_staged.index import catalogue, sessions, uploads
-from hatch_staged.index.core import Limits
+from hatch_staged.index.configuration import Limits
 from hatch_staged.index.database import file_rows, published_rows
 from hatch_staged.index.refusals import (
     ConflictingError,

@@ -20,7 +20,8 @@ from tests.index.conftest import Clock
 
 from hatch_staged.index import catalogue, expiry, sessions, tokens, uploads
 from hatch_staged.index.authorization import Principal, authenticate
-from hatch_staged.index.core import Index, Limits
+from hatch_staged.index.configuration import Limits
+from hatch_staged.index.core import Index
 from hatch_staged.index.database import published_rows
 from hatch_staged.index.database.engine import open_sqlite
 from hatch_staged.index.objects import MemoryObjects

@@ -12,7 +12,7 @@ from tests.index import uploading
 from tests.index.building import build, metadata_of
 
 from hatch_staged.index import catalogue, sessions, uploads
-from hatch_staged.index.core import Limits
+from hatch_staged.index.configuration import Limits
 from hatch_staged.index.objects import MemoryObjects
 from hatch_staged.index.refusals import (
     ConflictingError,

@@ -12,7 +12,8 @@ from tests.index.building import build
 
 from hatch_staged.index import catalogue, sessions, tokens, uploads
 from hatch_staged.index.authorization import authenticate
-from hatch_staged.index.core import Limits, open_index
+from hatch_staged.index.configuration import Limits
+from hatch_staged.index.core import open_index
 from hatch_staged.index.objects import MemoryObjects, ObjectsError
 from hatch_staged.index.worker import work
 from hatch_staged.protocol.states import FileState, SessionState

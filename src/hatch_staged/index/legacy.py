@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
     from hatch_staged.archives import CoreMetadata
     from hatch_staged.index.authorization import Principal
-    from hatch_staged.index.core import Index, Limits
+    from hatch_staged.index.configuration import Limits
+    from hatch_staged.index.core import Index
     from hatch_staged.index.database.engine import Transaction
     from hatch_staged.index.multipart import Part
     from hatch_staged.protocol.distributions import Distribution
