@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+_DATABASE = "index.sqlite3"
 _LETTERS = string.ascii_letters + string.digits
 
 
@@ -54,6 +55,11 @@ class Index:
         self.close()
 
 
+def has_index(data_dir: Path) -> bool:
+    """Whether there is an index in the folder `data_dir`, which `open_index` would not have to create."""
+    return (data_dir / _DATABASE).exists()
+
+
 def open_index(
     data_dir: Path,
     *,
@@ -67,11 +73,12 @@ def open_index(
     of ``index.toml`` in that folder.  Raises `ConfigurationError` for a mistake in that file, and if the database is of
     another version, or not the one that belongs to the objects.
     """
+    is_new = not has_index(data_dir)
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     if limits is None:
         limits = read_limits(data_dir / "index.toml")
     index = Index(
-        database=open_sqlite(data_dir / "index.sqlite3"),
+        database=open_sqlite(data_dir / _DATABASE),
         objects=FolderObjects(data_dir / "objects"),
         clock=clock,
         new_token=new_token,
@@ -79,6 +86,9 @@ def open_index(
     )
     if _belongs_to_others(index):
         index.close()
+        if is_new:
+            # So that nobody takes it for the one that is missing.
+            (data_dir / _DATABASE).unlink()
         raise ConfigurationError(
             "the database is new and does not know one of the files in objects",
             where=str(data_dir),
