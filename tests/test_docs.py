@@ -121,7 +121,8 @@ def test_a_page_runs_as_it_is_written(page: str, tmp_path: Path) -> None:
     assert typed == re.findall(r"^\$ (.*)$", text, re.MULTILINE)
     with person(tmp_path, ports[LOCAL_PORT]) as (work, variables):
         if page != "tutorial.md":  # which makes the project itself
-            shutil.copytree(ROOT / "example-project", work / "lighthouse", ignore=shutil.ignore_patterns("dist", ".*"))
+            left_out = shutil.ignore_patterns("dist", settings.Settings().stage_file, "__pycache__", ".*_cache")
+            shutil.copytree(ROOT / "example-project", work / "lighthouse", ignore=left_out)
         with console_pages.shell(work, variables) as shell:
             for step in steps:
                 if isinstance(step, console_pages.File):
@@ -145,6 +146,16 @@ def test_links_to_files_lead_somewhere(name: str) -> None:
     page = ROOT / name
     targets = re.findall(r"\]\(([^)#:]+)\)", text_of(page))
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *DOCS.rglob("*.md")], ids=lambda page: page.name)
+def test_every_link_has_a_text(page: Path) -> None:
+    """So that it can be read where nobody has built the docs."""
+    assert "[](" not in text_of(page)
+
+
+def test_no_session_token_gets_into_the_example_projects_source_distribution() -> None:
+    assert settings.Settings().stage_file in text_of(ROOT / "example-project" / ".gitignore").splitlines()
 
 
 TEAM_INDEX = text_of(DOCS / "howto-team-index.md")
