@@ -17,12 +17,12 @@ import httpx2
 import pytest
 from filelock import FileLock
 from starlette.testclient import TestClient
+from tests.index import uploading
 from tests.index.building import Built, build
 from tests.index.test_upload_api import is_problem
 
 from hatch_staged.errors import ConfigurationError, StagedError
 from hatch_staged.index import server, tokens
-from hatch_staged.index.database import file_rows
 from hatch_staged.protocol.messages import CONTENT_TYPE
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ def test_killed_in_the_middle_of_an_upload_it_loses_nothing_and_shows_nothing(da
         assert again == url
         with server.open_index(data_dir) as index:
             with index.database.reading() as tx:
-                referenced = file_rows.object_keys(tx)
+                referenced = uploading.referenced(tx)
             assert {stored.key for stored in index.objects.list()} == referenced
             assert len(referenced) == 1
         assert [path.name for path in (data_dir / "objects" / "files").iterdir()] == [

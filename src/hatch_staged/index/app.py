@@ -31,7 +31,7 @@ def create_app(index: Index, *, base_url: str | None = None, work: Work = worker
 
     `base_url` is the URL of its root as clients see it; without one, links point where the request went.
     """
-    sweeping = Repeated("sweeping", lambda _stopping: expiry.sweep(index), every=index.limits.sweep_interval)
+    sweeping = Repeated("sweeping", partial(expiry.sweep, index), every=index.limits.sweep_interval)
     working = Repeated("working", partial(work, index), every=index.limits.work_interval)
     metrics = Metrics(index, base_url)
     # Installers ask most often, and routes are tried in order.
