@@ -329,6 +329,7 @@ def test_the_limits_of_a_request_are_documented() -> None:
         f"never stops for {limits.body_timeout} seconds",
         f"{limits.form_size // 1024**2} MiB together, {legacy.MOST_FIELDS} fields",
         f"within {wire.HEAD_TIMEOUT} seconds",
+        f"{wire.SLOWEST_READER // 1024} KiB per second over {limits.body_timeout} seconds",
         f"| {server.MOST_REQUESTS} |",
     ):
         assert told in table

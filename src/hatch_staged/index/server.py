@@ -15,6 +15,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,8 @@ def serve(
             _write_state(data_dir, RunningServer(pid=os.getpid(), url=url))
             announce(f"Serving Upload 2.0 on {redact(Urls(url.rstrip('/')).upload())} (data in {data_dir})")
 
-        server = _Server(activity, listening, idle_timeout=idle_timeout, grace=grace)
+        protocol = partial(Protocol, read_timeout=index.limits.body_timeout)
+        server = _Server(activity, protocol, listening, idle_timeout=idle_timeout, grace=grace)
         try:
             server.run(sockets=[listener])
         finally:
@@ -148,7 +150,13 @@ class _Server(uvicorn.Server):
     """uvicorn, which says when it listens, and ends by returning."""
 
     def __init__(
-        self, app: _Activity, listening: Callable[[], None], *, idle_timeout: float | None, grace: int
+        self,
+        app: _Activity,
+        protocol: Callable[..., Protocol],
+        listening: Callable[[], None],
+        *,
+        idle_timeout: float | None,
+        grace: int,
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -156,7 +164,7 @@ class _Server(uvicorn.Server):
             access_log=False,
             log_config=None,
             server_header=False,
-            http=Protocol,
+            http=protocol,  # type: ignore[arg-type]  # it is only called
             ws="none",
             lifespan="on",
             timeout_graceful_shutdown=grace,

@@ -2,7 +2,8 @@
 
 - The status line of a refusal says why: twine and Hatch show their users that, and no body.
 - What is no HTTP is answered with problem details, too.
-- A connection is closed when it waits too long for a request, or for the rest of one that was answered.
+- A connection is closed when it waits too long for a request, for the rest of one that was answered, or for somebody to
+  read an answer.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ _REASON = problem_responses.REASON.lower().encode()
 HEAD_TIMEOUT = 30
 #: Without a byte of a body that nobody reads any more (seconds).
 DRAIN_TIMEOUT = 10
+#: Who reads an answer slower holds up others (bytes per second).
+SLOWEST_READER = 1024
 
 
 class Connection(h11.Connection):
@@ -57,24 +60,46 @@ class Connection(h11.Connection):
 
 
 class Protocol(H11Protocol):
-    """uvicorn's protocol, with more care for those who send nothing, or nonsense."""
+    """uvicorn's protocol, with more care for those who send nothing, or nonsense, or read nothing.
+
+    How much somebody reads is asked every `read_timeout` seconds.
+    """
 
     conn: Connection
 
-    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+    def __init__(self, *arguments: Any, read_timeout: float, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self.conn = Connection()
         self._head_due: float | None = None
+        self._read_timeout = read_timeout
+        self._next_look: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for a request."""
         super().connection_made(transport)
+        # To be told of every byte that the system does not take at once, also when the connection is to be closed.
+        transport.set_write_buffer_limits(high=0)
         self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the other side."""
+        self._stop_looking()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Go on with a request."""
         super().data_received(data)
         self._watch()
+
+    def pause_writing(self) -> None:
+        """Begin to wait for the other side to read."""
+        super().pause_writing()
+        self._look(None)
+
+    def resume_writing(self) -> None:
+        """Go on with an answer."""
+        self._stop_looking()
+        super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 its signature
         """Answer what is no HTTP, if there is no answer yet."""
@@ -116,3 +141,20 @@ class Protocol(H11Protocol):
             due = self._head_due = self._head_due or now + HEAD_TIMEOUT
         self._unset_keepalive_if_required()
         self.timeout_keep_alive_task = self.loop.call_at(due, self.timeout_keep_alive_handler)
+
+    def _look(self, before: int | None) -> None:
+        """Drop the connection if too little of the answer was read since there were `before` bytes of it left.
+
+        An abort is the only way: to be closed, it would wait for the rest to be read.  The application, which may wait
+        for that too, goes on as if the other side had left.
+        """
+        left = self.transport.get_write_buffer_size()
+        if before is not None and before - left <= SLOWEST_READER * self._read_timeout:
+            self.transport.abort()
+            return
+        self._next_look = self.loop.call_later(self._read_timeout, self._look, left)
+
+    def _stop_looking(self) -> None:
+        if self._next_look is not None:
+            self._next_look.cancel()
+            self._next_look = None
