@@ -16,9 +16,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 from filelock import FileLock
-from starlette.testclient import TestClient
 from tests.index.building import Built, build
-from tests.index.test_upload_api import is_problem
 
 from hatch_staged.errors import ConfigurationError, StagedError
 from hatch_staged.index import server, tokens
@@ -296,15 +294,6 @@ def test_killed_in_the_middle_of_an_upload_it_loses_nothing_and_shows_nothing(da
         assert publisher.post(session["links"]["publish"])["status"] == "published"
         for built in (half, whole):
             assert httpx2.get(f"{url}files/{built.sha256}/{built.filename}").content == built.data
-
-
-def test_too_many_requests_at_once_are_told_to_come_again() -> None:
-    async def never(*_: object) -> None:
-        pytest.fail("there are enough")
-
-    answer = TestClient(server._Activity(never, most=0)).get("/")  # noqa: SLF001 - there is no other way to be busy
-    is_problem(answer, 503)
-    assert answer.headers["retry-after"] == "1"
 
 
 def test_answers_do_not_wait_for_the_clients_acknowledgement() -> None:

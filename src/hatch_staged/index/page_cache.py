@@ -1,4 +1,4 @@
-"""Pages of what is published, kept as they were sent as long as nobody has changed the database.
+"""Pages of what is in the database, kept as they were sent as long as nobody has changed the database.
 
 A page depends on nothing else that changes, so that one number tells whether all of them still hold: it is another one
 after every commit of any process.  To ask for it takes microseconds, to make a page a hundred times that.

@@ -16,7 +16,6 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,7 +23,6 @@ import uvicorn
 from filelock import FileLock, Timeout
 
 from hatch_staged.errors import ConfigurationError, StagedError
-from hatch_staged.index import problem_responses
 from hatch_staged.index.app import create_app
 from hatch_staged.index.core import open_index
 from hatch_staged.index.urls import Urls
@@ -43,8 +41,6 @@ _LOGGER = logging.getLogger(__name__)
 
 #: How long requests in flight may take after the signal to stop (seconds).
 GRACE = 10
-#: Requests at once; each takes a connection, and the larger part of a file that is uploaded some memory.
-MOST_REQUESTS = 256
 # A start waits so long for a server that is about to end (seconds).
 _LOCK_PATIENCE = 2
 # Between two looks whether a server has ended (seconds).
@@ -195,11 +191,10 @@ class _Server(uvicorn.Server):
 
 
 class _Activity:
-    """Passes requests on to `app`, but not too many at once, and knows since when there were none."""
+    """Passes requests on to `app`, and knows since when there were none."""
 
-    def __init__(self, app: ASGIApp, *, most: int = MOST_REQUESTS) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._most = most
         self._in_flight = 0
         self._since = time.monotonic()
 
@@ -209,12 +204,6 @@ class _Activity:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
-        if self._in_flight >= self._most:
-            status = HTTPStatus.SERVICE_UNAVAILABLE
-            headers = {"Retry-After": "1", "Connection": "close"}
-            busy = problem_responses.respond(status, status.phrase, "The index is busy; try again.", headers=headers)
-            await busy(scope, receive, send)
             return
         self._in_flight += 1
         try:
