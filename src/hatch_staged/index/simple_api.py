@@ -140,7 +140,8 @@ class SimpleApi(Front):
     async def _file(self, request: Request, find: Callable[[str], Artifact], headers: Mapping[str, str]) -> Response:
         filename: str = request.path_params["filename"]
         suffix = next((each for each in (METADATA_SUFFIX, PROVENANCE_SUFFIX) if filename.endswith(each)), "")
-        artifact = await run_in_threadpool(find, filename.removesuffix(suffix))
+        filename = filename.removesuffix(suffix)
+        artifact = await run_in_threadpool(find, filename)
         if suffix == METADATA_SUFFIX:
             raw = await run_in_threadpool(catalogue.core_metadata, self.index, artifact)
             return Response(raw, media_type=_BYTES, headers=headers)
@@ -159,7 +160,13 @@ class SimpleApi(Front):
         status = HTTPStatus.OK if part is None else HTTPStatus.PARTIAL_CONTENT
         if request.method == "HEAD" or begin == end:
             return Response(status_code=status.value, media_type=_BYTES, headers=headers)
-        chunks = await self.index.objects.stream(artifact.object_key, begin, end)
+        try:
+            chunks = await self.index.objects.stream(artifact.object_key, begin, end)
+        except FileNotFoundError:
+            # Deleted or replaced meanwhile, which `find` may say better; if not, the bytes are lost.
+            if await run_in_threadpool(find, filename) == artifact:
+                raise
+            raise UnknownError(f"{filename} was replaced.") from None
         return StreamingResponse(chunks, status_code=status.value, media_type=_BYTES, headers=headers)
 
 
