@@ -328,7 +328,7 @@ def test_the_limits_of_a_request_are_documented() -> None:
         f"{limits.request_size // 1024**2} MiB, within {limits.body_timeout} seconds",
         f"never stops for {limits.body_timeout} seconds",
         f"{limits.form_size // 1024**2} MiB together, {legacy.MOST_FIELDS} fields",
-        f"within {wire.HEAD_TIMEOUT} seconds",
+        f"{wire.HEAD_SIZE // 1024} KiB, within {wire.HEAD_TIMEOUT} seconds",
         f"{wire.SLOWEST_READER // 1024} KiB per second over {limits.body_timeout} seconds",
         f"| {capacity.MOST_REQUESTS} |",
     ):

@@ -296,6 +296,22 @@ def test_killed_in_the_middle_of_an_upload_it_loses_nothing_and_shows_nothing(da
             assert httpx2.get(f"{url}files/{built.sha256}/{built.filename}").content == built.data
 
 
+def test_what_strangers_send_is_not_logged(data_dir: Path) -> None:
+    with serving(data_dir) as (started, url):
+        for sent in (
+            b"nonsense\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade, close\r\nUpgrade: websocket\r\n\r\n",
+            b"OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+            b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+            b"HEAD / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",
+        ):
+            with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=30) as connection:
+                connection.sendall(sent)
+                assert connection.recv(1024).startswith(b"HTTP/1.1 ")
+        assert server.stop(data_dir)
+        assert ended(started) == (0, "")
+
+
 def test_answers_do_not_wait_for_the_clients_acknowledgement() -> None:
     with server._listen("127.0.0.1", 0) as listener:  # noqa: SLF001 - what it costs depends on the clocks of two systems
         assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

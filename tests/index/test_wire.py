@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -162,6 +163,11 @@ def test_reason_of_a_refusal_is_in_the_status_line() -> None:
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * wire.HEAD_SIZE + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X:x\r\n" * (wire.HEAD_SIZE // 5) + b"\r\n", 431),
+        (b"GET /" + b"x" * wire.HEAD_SIZE + b" HTTP/1.1\r\nHost: a\r\n\r\n", 431),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n", 400),
         (b"nonsense\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\n\r\n", 400),
@@ -171,7 +177,9 @@ def test_reason_of_a_refusal_is_in_the_status_line() -> None:
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400),
     ],
 )
-def test_what_is_no_http_is_answered_with_problem_details(sent: bytes, status: int) -> None:
+def test_what_is_no_http_is_answered_with_problem_details(
+    sent: bytes, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
     async def talk() -> Transport:
         connected = Connected()
         await connected.send(sent)
@@ -182,6 +190,26 @@ def test_what_is_no_http_is_answered_with_problem_details(sent: bytes, status: i
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert b"application/problem+json" in head
     assert json.loads(body)["status"] == status
+    assert transport.closed
+    assert not [record for record in caplog.records if record.levelno > logging.WARNING]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HEAD / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",
+    ],
+)
+def test_what_is_no_http_has_no_body_for_head(sent: bytes) -> None:
+    async def talk() -> Transport:
+        connected = Connected()
+        await connected.send(sent)
+        return connected.transport
+
+    transport = asyncio.run(talk())
+    assert transport.written.startswith(b"HTTP/1.1 400 ")
+    assert transport.written.endswith(b"\r\n\r\n")
     assert transport.closed
 
 
@@ -197,6 +225,16 @@ def test_nonsense_after_the_answer_only_closes_the_connection() -> None:
     assert answered.startswith(b"HTTP/1.1 409 ")
     assert transport.closed
     assert transport.written == answered
+
+
+def test_head_may_have_so_many_bytes() -> None:
+    async def talk() -> bytes:
+        connected = Connected()
+        rest = b" HTTP/1.1\r\nHost: a\r\n\r\n"
+        await connected.send(b"GET /".ljust(wire.HEAD_SIZE - len(rest), b"x") + rest)
+        return connected.transport.written
+
+    assert asyncio.run(talk()).startswith(b"HTTP/1.1 409 ")
 
 
 @pytest.mark.parametrize("dripped", [b"", GET[:-2]])
@@ -221,10 +259,9 @@ def test_rest_of_an_answered_request_is_not_waited_for_long() -> None:
         await connected.send(POST)
         assert connected.transport.written
         for _ in range(20):
-            connected.loop.advance(wire.DRAIN_TIMEOUT / 4)
+            assert not connected.transport.closed
             await connected.send(b"x")
-        assert not connected.transport.closed
-        connected.loop.advance(wire.DRAIN_TIMEOUT)
+            connected.loop.advance(wire.HEAD_TIMEOUT / 20)
         assert connected.transport.closed
 
     asyncio.run(talk())

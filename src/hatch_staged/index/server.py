@@ -159,6 +159,8 @@ class _Server(uvicorn.Server):
             # URLs have session tokens in them: no log of requests.
             access_log=False,
             log_config=None,
+            # Its warnings are about what strangers send.
+            log_level="error",
             server_header=False,
             http=protocol,  # type: ignore[arg-type]  # it is only called
             ws="none",

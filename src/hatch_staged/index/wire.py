@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 # The header goes no further.
 _REASON = problem_responses.REASON.lower().encode()
 
-#: From the beginning of a connection, or of a request, to the end of the request's head (seconds).
+#: The first line and the headers of a request (bytes).
+HEAD_SIZE = 16 * 1024
+#: From the beginning of a connection, or from an answer, to the end of the next head (seconds).  The rest of a body
+#: that nobody reads any more has to come in this time, too.
 HEAD_TIMEOUT = 30
-#: Without a byte of a body that nobody reads any more (seconds).
-DRAIN_TIMEOUT = 10
 #: Who reads an answer slower holds up others (bytes per second).
 SLOWEST_READER = 1024
 
@@ -37,17 +38,23 @@ class Connection(h11.Connection):
 
     #: what the other side has done wrong
     fault: h11.RemoteProtocolError | None = None
+    #: of the last request
+    method = b""
 
     def __init__(self) -> None:
-        super().__init__(h11.SERVER)
+        super().__init__(h11.SERVER, HEAD_SIZE)
 
     def next_event(self) -> Any:
         """Return what comes next; remember what is wrong with it."""
         try:
-            return super().next_event()
+            event = super().next_event()
+            if isinstance(event, h11.Request):
+                self.method = event.method
+                _check(event)
         except h11.RemoteProtocolError as fault:
             self.fault = fault
             raise
+        return event
 
     def send(self, event: Any) -> Any:
         """Return the bytes of `event`; a reason among the headers of a response goes into its status line."""
@@ -57,6 +64,17 @@ class Connection(h11.Connection):
             kept = [(name, value) for name, value in headers if name != _REASON]
             event = h11.Response(status_code=event.status_code, headers=kept, reason=reason)
         return super().send(event)
+
+
+def _check(request: h11.Request) -> None:
+    """Raise `h11.RemoteProtocolError` for what h11 lets pass."""
+    # It bounds only a head that comes in pieces.
+    headers = sum(len(name) + len(value) + len(":\r\n") for name, value in request.headers)
+    if len(request.method) + len(request.target) + headers > HEAD_SIZE:
+        raise h11.RemoteProtocolError("the head is too large", error_status_hint=431)
+    # RFC 9112: "might indicate an attempt to perform request smuggling"
+    if {b"content-length", b"transfer-encoding"} <= {name for name, _ in request.headers}:
+        raise h11.RemoteProtocolError("the body has two lengths")
 
 
 class Protocol(H11Protocol):
@@ -103,6 +121,9 @@ class Protocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 its signature
         """Answer what is no HTTP, if there is no answer yet."""
+        # It may just be about to answer what came before.
+        if self.cycle is not None:
+            self.cycle.disconnected = True
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             hint = self.conn.fault.error_status_hint if self.conn.fault else HTTPStatus.BAD_REQUEST.value
             status = HTTPStatus(hint)
@@ -112,14 +133,16 @@ class Protocol(H11Protocol):
                 detail="This is not a request of HTTP/1.1 as the index takes it.",
                 meta=META,
             )
+            body = problems.encode(problem)
             headers = [
+                ("Content-Length", str(len(body))),
                 ("Content-Type", problems.CONTENT_TYPE),
                 ("Cache-Control", "no-store"),
                 ("Connection", "close"),
             ]
             for event in (
                 h11.Response(status_code=status.value, headers=headers, reason=status.phrase.encode()),
-                h11.Data(data=problems.encode(problem)),
+                h11.Data(data=b"" if self.conn.method == b"HEAD" else body),
                 h11.EndOfMessage(),
             ):
                 self.transport.write(self.conn.send(event))
@@ -133,12 +156,8 @@ class Protocol(H11Protocol):
         if self.cycle is not None and not self.cycle.response_complete:  # type: ignore[redundant-expr]
             self._head_due = None
             return
-        now = self.loop.time()
-        if self.conn.their_state is h11.SEND_BODY:
-            due = now + DRAIN_TIMEOUT
-        else:
-            # For the whole head, however slowly it drips.
-            due = self._head_due = self._head_due or now + HEAD_TIMEOUT
+        # For all of it, however slowly it drips.
+        due = self._head_due = self._head_due or self.loop.time() + HEAD_TIMEOUT
         self._unset_keepalive_if_required()
         self.timeout_keep_alive_task = self.loop.call_at(due, self.timeout_keep_alive_handler)
 
