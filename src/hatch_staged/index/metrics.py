@@ -61,7 +61,7 @@ class Metrics(Front):
 
     async def show(self, _request: Request) -> Response:
         """Show all numbers."""
-        there = await self._totals.get("", lambda: Response(_text(_Totals(self.index))))
+        there = await self._totals.get((), lambda: Response(_text(_Totals(self.index))))
         headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
         return Response(_text(self._counts) + bytes(there.body), headers=headers)
 

@@ -63,29 +63,30 @@ class SimpleApi(Front):
 
     async def published_root(self, request: Request) -> Response:
         """List the registered projects."""
-        kind = _format(request)
+        kind, links = _format(request), self.urls(request)
 
         def make() -> Response:
-            links, names = self.urls(request), catalogue.projects(self.index)
+            names = catalogue.projects(self.index)
             return _page(simple_pages.root({name: links.simple_project(name) for name in names}, kind), kind)
 
-        return _unless_known(request, await self._pages.get((kind, *self._seen_from(request)), make))
+        return _unless_known(request, await self._pages.get((kind, links.base), make))
 
     async def published_project(self, request: Request) -> Response:
         """List the published files of a project."""
-        kind, name = _format(request), canonicalize_name(request.path_params["project"])
+        kind, links = _format(request), self.urls(request)
+        name = canonicalize_name(request.path_params["project"])
         if name != request.path_params["project"]:
-            return RedirectResponse(self.urls(request).simple_project(name), HTTPStatus.MOVED_PERMANENTLY.value)
+            return RedirectResponse(links.simple_project(name), HTTPStatus.MOVED_PERMANENTLY.value)
 
         def make() -> Response:
-            links, listing = self.urls(request), catalogue.published(self.index, name)
+            listing = catalogue.published(self.index, name)
 
             def url(artifact: Artifact) -> str:
                 return links.published_file(artifact.hashes["sha256"], artifact.filename)
 
             return _page(simple_pages.project(listing, url, kind), kind)
 
-        return _unless_known(request, await self._pages.get((kind, name, *self._seen_from(request)), make))
+        return _unless_known(request, await self._pages.get((kind, links.base, name), make))
 
     async def published_file(self, request: Request) -> Response:
         """Serve a published file, its core metadata, or its provenance."""
@@ -121,12 +122,6 @@ class SimpleApi(Front):
         """Serve a file of a stage, its core metadata, or its provenance."""
         find = partial(catalogue.staged_file, self.index, request.path_params["session_token"])
         return await self._file(request, find, _STAGED)
-
-    def _seen_from(self, request: Request) -> tuple[object, ...]:
-        """Return what `urls` makes its links from."""
-        if self.base_url is not None:
-            return ()
-        return (request.scope["scheme"], request.headers.get("host"), request.scope.get("root_path"))
 
     def _without_slash(self, path: str, headers: Mapping[str, str]) -> Route:
         """Return the route for a page whose last slash was left out (PEP 503: it SHOULD be redirected)."""
