@@ -55,6 +55,7 @@ class SimpleApi(Front):
             *(self._without_slash(path, _STAGED) for path in (urls.STAGE, urls.STAGE_PROJECT)),
             resource(urls.SIMPLE, GET=self.published_root),
             resource(urls.SIMPLE_PROJECT, GET=self.published_project),
+            resource(urls.LEGACY_PROJECT, GET=self.published_project),
             resource(urls.PUBLISHED_FILE, GET=self.published_file),
             resource(urls.STAGE, GET=self.staged_root),
             resource(urls.STAGE_PROJECT, GET=self.staged_project),
