@@ -77,8 +77,7 @@ def serve(
     listens.  Raises `ConfigurationError` if another process serves `data_dir`, `open_index` refuses it, or it cannot
     listen there.
     """
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _exclusive(data_dir), _listen(host, port) as listener, open_index(data_dir) as index:
+    with _private(data_dir), _exclusive(data_dir), _listen(host, port) as listener, open_index(data_dir) as index:
         # What a killed process left; nobody else writes now, as we have the lock.
         index.objects.discard_partial()
         url = f"{(base_url or _url(host, listener)).rstrip('/')}/"
@@ -233,6 +232,17 @@ def _is_served(data_dir: Path) -> bool:
 def _looking(data_dir: Path) -> FileLock:
     """Return the lock that keeps others from taking ``serve.lock`` for a moment."""
     return FileLock(data_dir / "look.lock")
+
+
+@contextmanager
+def _private(data_dir: Path) -> Iterator[None]:
+    """Make the folder, and whatever comes into it during the block, its owner's alone."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 @contextmanager
