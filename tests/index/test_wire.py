@@ -213,6 +213,16 @@ def test_what_is_no_http_has_no_body_for_head(sent: bytes) -> None:
     assert transport.closed
 
 
+def test_nonsense_after_head_is_answered_with_a_body() -> None:
+    async def talk() -> bytes:
+        connected = Connected()
+        await connected.send(GET.replace(b"GET", b"HEAD"))
+        await connected.send(b"nonsense\r\n\r\n")
+        return connected.transport.written
+
+    assert json.loads(asyncio.run(talk()).rpartition(b"\r\n")[2])["status"] == 400
+
+
 def test_nonsense_after_the_answer_only_closes_the_connection() -> None:
     async def talk() -> tuple[bytes, Transport]:
         connected = Connected()

@@ -134,6 +134,7 @@ class Protocol(H11Protocol):
                 meta=META,
             )
             body = problems.encode(problem)
+            bodiless = self.conn.our_state is h11.SEND_RESPONSE and self.conn.method == b"HEAD"
             headers = [
                 ("Content-Length", str(len(body))),
                 ("Content-Type", problems.CONTENT_TYPE),
@@ -142,7 +143,7 @@ class Protocol(H11Protocol):
             ]
             for event in (
                 h11.Response(status_code=status.value, headers=headers, reason=status.phrase.encode()),
-                h11.Data(data=b"" if self.conn.method == b"HEAD" else body),
+                h11.Data(data=b"" if bodiless else body),
                 h11.EndOfMessage(),
             ):
                 self.transport.write(self.conn.send(event))
