@@ -20,7 +20,7 @@ from hatch_staged import releases
 from hatch_staged.client import artifacts
 from hatch_staged.client.progress import Silent
 from hatch_staged.connections import Connections, Login
-from hatch_staged.index import tokens
+from hatch_staged.index import tokens, worker
 from hatch_staged.index.app import create_app
 from hatch_staged.index.core import open_index
 from hatch_staged.local import LocalIndex
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from hatch_staged.client.artifacts import Release
     from hatch_staged.index.core import Index
+    from hatch_staged.index.worker import Work
     from hatch_staged.stage.model import StagedRelease
 
 
@@ -71,11 +72,13 @@ class TeamIndex:
 
 
 @contextmanager
-def served(index: Index) -> Iterator[str]:
-    """Serve `index` on a free port; the URL of its root."""
+def served(index: Index, work: Work = worker.work) -> Iterator[str]:
+    """Serve `index` on a free port; the URL of its root.  `work` does what the index defers."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    server = uvicorn.Server(uvicorn.Config(create_app(index), log_config=None, access_log=False, lifespan="on"))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(index, work=work), log_config=None, access_log=False, lifespan="on")
+    )
     thread = Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

@@ -26,7 +26,9 @@ def test_a_token_is_created_listed_and_revoked(run: Run, tmp_path: Path) -> None
     created = run("stage", "token", "create", *data, "--user", "me", "--project", "foo", "--can", "stage")
     assert created.exit_code == 0, created.output
     secret = created.stdout.strip()
+    assert created.stderr == f"a new index in {tmp_path / 'data'}\n"
     other = run("stage", "token", "create", *data, "--user", "you")
+    assert other.stderr == ""
     with open_index(tmp_path / "data") as index:
         assert authenticate(index, secret).user == "me"
 
@@ -41,7 +43,7 @@ def test_a_token_is_created_listed_and_revoked(run: Run, tmp_path: Path) -> None
     assert run("stage", "token", "revoke", identifier, *data).stdout == f"{identifier} is revoked\n"
     again = run("stage", "token", "revoke", identifier, *data)
     assert (again.exit_code, again.stdout) == (1, "")
-    assert "there is no valid token" in again.stderr
+    assert again.stderr.startswith(f"there is no valid token {identifier}\n  at: {tmp_path / 'data'}\n")
     assert "revoked 20" in run("stage", "token", "list", *data).stdout
     with open_index(tmp_path / "data") as index:
         with pytest.raises(UnauthenticatedError):
@@ -62,6 +64,7 @@ def test_a_project_is_shared_and_given_away(run: Run, tmp_path: Path) -> None:
     for user in ("ben", "ci"):
         added = run("stage", "project", "add", "light-house", user, *data)
         assert added.stdout == f"{user} is a member of light-house\n"
+        assert added.stderr == f"{user} has no valid token\n"
     assert lines() == [["light-house", "anna", "ben,ci", "reserved"]]
     removed = run("stage", "project", "remove", "light-house", "ci", *data)
     assert removed.stdout == "ci is no member of light-house any more\n"
@@ -73,10 +76,42 @@ def test_a_project_is_shared_and_given_away(run: Run, tmp_path: Path) -> None:
     assert line[:3] == ["light-house", "ben", "no members"]
     assert line[3].startswith("registered 20")
 
+    with open_index(tmp_path / "data") as index:
+        made = authenticate(index, tokens.create(index, user="ben", projects=["light-house"])).token_id
+    given = run("stage", "project", "transfer", "light-house", "eve", *data)
+    assert given.stderr.startswith(f"token {made} of ben is made for light-house and stays good; `hatch-staged token")
+
     unknown = run("stage", "project", "add", "lighthouse", "ben", *data)
     assert (unknown.exit_code, unknown.stdout) == (1, "")
-    assert unknown.stderr.startswith("there is no project lighthouse\n")
+    assert unknown.stderr.startswith(f"there is no project lighthouse\n  at: {tmp_path / 'data'}\n")
     assert run("stage", "project", "remove", "light/house", "ben", *data).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["token", "list"],
+        ["token", "revoke", "a"],
+        ["project", "list"],
+        ["project", "add", "foo", "me"],
+        ["project", "remove", "foo", "me"],
+        ["project", "transfer", "foo", "me"],
+    ],
+)
+def test_a_folder_without_an_index(run: Run, tmp_path: Path, verb: list[str]) -> None:
+    folder = tmp_path / "typo"
+    ended = run("stage", *verb, "--data-dir", str(folder))
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(f"there is no index in {folder}\n")
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("listed", ["token", "project"])
+def test_nothing_to_list(run: Run, tmp_path: Path, listed: str) -> None:
+    with open_index(tmp_path / "data"):
+        pass
+    ended = run("stage", listed, "list", "--data-dir", str(tmp_path / "data"))
+    assert (ended.exit_code, ended.stdout, ended.stderr) == (0, "", f"no {listed}s in {tmp_path / 'data'}\n")
 
 
 def test_a_right_that_there_is_not(run: Run, tmp_path: Path) -> None:
@@ -114,4 +149,4 @@ def test_without_the_extra(run: Run, monkeypatch: pytest.MonkeyPatch, missing: s
         ended = run("stage", *arguments)
         assert ended.exit_code == 2
         assert ended.stderr.startswith("the index is not installed here\n")
-        assert "hatch-staged[index]" in ended.stderr
+        assert ended.stderr.endswith("pip install 'hatch-staged[index]'\n")

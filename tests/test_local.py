@@ -133,3 +133,10 @@ def test_a_port_that_is_none(folder: Path) -> None:
     (folder / "port").write_text("many")
     with pytest.raises(ConfigurationError, match="no number of a port"):
         LocalIndex(folder).start()
+
+
+def test_without_the_extra_there_are_other_indexes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    with pytest.raises(ConfigurationError, match="or name another with --repo"):
+        LocalIndex(folder).start()
+    assert not folder.exists()

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from hatch.cli.application import Application
 
     from hatch_staged.index.core import Index
+    from hatch_staged.index.records import Token
 
     Function = Callable[..., Any]
 
@@ -47,15 +48,24 @@ def _with_folder(function: Function) -> Function:
 
 
 def _with_index(function: Function) -> Function:
-    """Give a verb the opened index in place of ``--data-dir``."""
+    """Give a verb the opened index in place of ``--data-dir``, and where it is; there has to be one."""
 
     @_with_folder
     @wraps(function)
     def run(folder: Path, /, **given: Any) -> None:
-        from hatch_staged.index.core import open_index  # noqa: PLC0415 - see above
+        from hatch_staged.errors import ConfigurationError, StagedError  # noqa: PLC0415 - see above
+        from hatch_staged.index.core import has_index, open_index  # noqa: PLC0415 - see above
 
+        if not has_index(folder):
+            raise ConfigurationError(
+                f"there is no index in {folder}", hint="`hatch-staged serve` or `hatch-staged token create` makes one"
+            )
         with closing(open_index(folder)) as index:
-            function(index, **given)
+            try:
+                function(index, folder, **given)
+            except StagedError as error:
+                error.where = error.where or str(folder)
+                raise
 
     return run
 
@@ -96,23 +106,31 @@ def token() -> None:
     show_default=True,
     help="What it allows; repeatable",
 )
-@_with_index
-def create(index: Index, *, user: str, projects: Sequence[str], permissions: Sequence[str]) -> None:
-    """Create a token and print it, this once."""
+@_with_folder
+def create(folder: Path, *, user: str, projects: Sequence[str], permissions: Sequence[str]) -> None:
+    """Create a token and print it, this once; in a folder without an index, create that first."""
     from hatch_staged.index import tokens  # noqa: PLC0415 - see above
+    from hatch_staged.index.core import has_index, open_index  # noqa: PLC0415 - see above
     from hatch_staged.index.records import Permission  # noqa: PLC0415 - see above
 
     can = [Permission(each) for each in permissions]
-    click.echo(tokens.create(index, user=user, projects=projects, permissions=can))
+    is_new = not has_index(folder)
+    with closing(open_index(folder)) as index:
+        if is_new:
+            click.echo(f"a new index in {folder}", err=True)
+        click.echo(tokens.create(index, user=user, projects=projects, permissions=can))
 
 
 @token.command("list")
 @_with_index
-def list_tokens(index: Index) -> None:
+def list_tokens(index: Index, folder: Path) -> None:
     """List the tokens, without their secrets."""
     from hatch_staged.index import tokens  # noqa: PLC0415 - see above
 
-    for each in tokens.every(index):
+    found = tokens.every(index)
+    if not found:
+        click.echo(f"no tokens in {folder}", err=True)
+    for each in found:
         can = ",".join(sorted(permission.value for permission in each.permissions))
         projects = ",".join(sorted(each.projects)) or "the user's own projects"
         state = f"revoked {each.revoked_at:%Y-%m-%d}" if each.revoked_at else "valid"
@@ -122,7 +140,7 @@ def list_tokens(index: Index) -> None:
 @token.command()
 @click.argument("identifier", metavar="ID")
 @_with_index
-def revoke(index: Index, *, identifier: str) -> None:
+def revoke(index: Index, _folder: Path, *, identifier: str) -> None:
     """Revoke the token that `list` shows as ID, at once."""
     from hatch_staged.errors import StagedError  # noqa: PLC0415 - see above
     from hatch_staged.index import tokens  # noqa: PLC0415 - see above
@@ -143,41 +161,57 @@ def _with_project_and_user(function: Function) -> Function:
 
 @project.command("list")
 @_with_index
-def list_projects(index: Index) -> None:
+def list_projects(index: Index, folder: Path) -> None:
     """List the projects with their owners and members."""
     from hatch_staged.index import projects  # noqa: PLC0415 - see above
 
-    for each in projects.every(index):
-        found = each.project
-        state = f"registered {found.registered_at:%Y-%m-%d}" if found.registered_at else "reserved"
-        click.echo(f"{found.name}  {found.owner}  {','.join(each.members) or 'no members'}  {state}")
+    found = projects.every(index)
+    if not found:
+        click.echo(f"no projects in {folder}", err=True)
+    for each in found:
+        listed = each.project
+        state = f"registered {listed.registered_at:%Y-%m-%d}" if listed.registered_at else "reserved"
+        click.echo(f"{listed.name}  {listed.owner}  {','.join(each.members) or 'no members'}  {state}")
 
 
 @project.command()
 @_with_project_and_user
-def add(index: Index, *, name: str, user: str) -> None:
+def add(index: Index, _folder: Path, *, name: str, user: str) -> None:
     """Make USER a member: their tokens reach PROJECT as its owner's do."""
-    from hatch_staged.index import projects  # noqa: PLC0415 - see above
+    from hatch_staged.index import projects, tokens  # noqa: PLC0415 - see above
 
     projects.add_member(index, name, user)
     click.echo(f"{user} is a member of {name}")
+    if not any(each.user == user and each.revoked_at is None for each in tokens.every(index)):
+        click.echo(f"{user} has no valid token", err=True)
 
 
 @project.command()
 @_with_project_and_user
-def remove(index: Index, *, name: str, user: str) -> None:
+def remove(index: Index, _folder: Path, *, name: str, user: str) -> None:
     """Let USER be no member of PROJECT any more, at once."""
     from hatch_staged.index import projects  # noqa: PLC0415 - see above
 
-    projects.remove_member(index, name, user)
+    staying = projects.remove_member(index, name, user)
     click.echo(f"{user} is no member of {name} any more")
+    _tell_of(staying, name)
 
 
 @project.command()
 @_with_project_and_user
-def transfer(index: Index, *, name: str, user: str) -> None:
+def transfer(index: Index, _folder: Path, *, name: str, user: str) -> None:
     """Make USER the owner of PROJECT in the place of whoever was, at once."""
     from hatch_staged.index import projects  # noqa: PLC0415 - see above
 
-    projects.transfer(index, name, user)
+    staying = projects.transfer(index, name, user)
     click.echo(f"{name} belongs to {user}")
+    _tell_of(staying, name)
+
+
+def _tell_of(staying: Iterable[Token], name: str) -> None:
+    for each in staying:
+        click.echo(
+            f"token {each.id} of {each.user} is made for {name} and stays good; "
+            f"`hatch-staged token revoke {each.id}` ends it",
+            err=True,
+        )

@@ -56,7 +56,7 @@ class LocalIndex:
 
         Raises `ConfigurationError` where the index is not installed, and `StagedError` where it does not start.
         """
-        require_index()
+        require_index(otherwise=", or name another with --repo")
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(self.folder / "start.lock"):
             return self._running() or self._launch()
@@ -123,12 +123,11 @@ class LocalIndex:
             raise ConfigurationError("there is no number of a port in it", where=str(kept), hint="remove it") from None
 
 
-def require_index() -> None:
-    """Raise `ConfigurationError` where the extra `index` is not installed."""
+def require_index(*, otherwise: str = "") -> None:
+    """Raise `ConfigurationError` where the extra `index` is not installed; `otherwise` is what else there is to do."""
     if any(find_spec(name) is None for name in ("obstore", "sqlalchemy", "starlette", "uvicorn")):
-        raise ConfigurationError(
-            "the index is not installed here", hint="pip install 'hatch-staged[index]', or name another with --repo"
-        )
+        hint = f"pip install 'hatch-staged[index]'{otherwise}"
+        raise ConfigurationError("the index is not installed here", hint=hint)
 
 
 def _is_free(port: int) -> bool:

@@ -94,3 +94,11 @@ def tar_entry(name: str, kind: bytes = tarfile.REGTYPE, linkname: str = "", size
     entry = tarfile.TarInfo(name)
     entry.type, entry.linkname, entry.size = kind, linkname, size
     return entry
+
+
+def pax_record(keyword: bytes, value: bytes) -> bytes:
+    """Return a record of an extended header, which begins with its own length."""
+    length = len(keyword) + len(value) + 3
+    while length != len(b"%d %s=%s\n" % (length, keyword, value)):
+        length += 1
+    return b"%d %s=%s\n" % (length, keyword, value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,6 +73,17 @@ def test_what_is_refused(raw: str | bytes, told: str) -> None:
     message = refusal(raw)
     assert message.startswith("the metadata inside ")
     assert told in message
+
+
+def test_fields_that_are_too_much_are_not_looked_for() -> None:
+    raw = b"ab:\n" * (2 * 1024 * 1024)
+    tracemalloc.start()
+    try:
+        assert "more than 1048576 bytes" in refusal(raw)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * len(raw)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from hatch_staged.errors import (
     StageGoneError,
     UnreachableError,
 )
+from hatch_staged.index.refusals import RefusedError
 from hatch_staged.protocol.messages import CONTENT_TYPE, Session
 
 URL = "https://u:p@i.example/upload/?q=1"
@@ -56,6 +57,18 @@ def test_what_a_status_means(asked: Asked, status: int, error: type[StagedError]
     assert made.where == "https://i.example/upload/"
     assert ("Because; of this" in made.what) == (error is not ProtocolError)
     assert "PEP" not in made.what or error is ProtocolError
+
+
+@pytest.mark.parametrize("asked", Asked)
+def test_what_to_do_about_a_conflict_is_the_indexs_to_say(asked: Asked) -> None:
+    """There may be no stage file to look at, as nothing was staged."""
+    assert refusal(answer(409, {"title": "Conflict", "detail": "Too large."}), asked).hint == ""
+
+
+@pytest.mark.parametrize("kind", RefusedError.__subclasses__())
+def test_what_our_index_says_is_not_said_twice(kind: type[RefusedError]) -> None:
+    made = refusal(answer(kind.status, {"title": kind.title}), Asked.FILE)
+    assert made.what.lower().count(kind.title.lower()) == 1
 
 
 @pytest.mark.parametrize(

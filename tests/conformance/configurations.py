@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tests.conformance.faults import variants
 
-from hatch_staged.index.core import Limits
+from hatch_staged.index.configuration import Limits
 
 if TYPE_CHECKING:
     from tests.conformance.faults.means import Apply

@@ -25,7 +25,7 @@ from tests.conformance.faults.means import Faults
 from tests.conformance.membership import DOOR, OTHER
 from tests.conformance.mutants import MUTANTS
 
-from hatch_staged.index import projects, server, tokens, worker
+from hatch_staged.index import background, projects, server, tokens, worker
 from hatch_staged.index.app import create_app
 from hatch_staged.index.core import open_index
 
@@ -90,7 +90,7 @@ def _serve(configuration: Configuration, order: Order) -> None:
 
 @contextmanager
 def _parts_of_the_server_replaced(configuration: Configuration, faults: Faults) -> Iterator[None]:
-    def work(index: Index, stopping: Callable[[], bool] = worker.never) -> None:
+    def work(index: Index, stopping: Callable[[], bool] = background.never) -> None:
         time.sleep(configuration.hold)
         worker.work(index, stopping)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tests.conformance.faulty_index import Address, Order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tests.conformance.configurations import Configuration
     from typing_extensions import Self
@@ -62,7 +62,13 @@ class Workshop:
         command = [sys.executable, "-m", "tests.conformance.faulty_index", self.configuration.name]
         self._errors = self._log.open("w")
         self._process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True
+            command,
+            cwd=ROOT,
+            env=_unmeasured(os.environ),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
         )
         return self
 
@@ -75,7 +81,7 @@ class Workshop:
         self._count += 1
         data_dir = self._folder / str(self._count)
         with self._serving(Order(str(data_dir), mutant)) as address:
-            return self._run_suite(address, data_dir, only)
+            return self._run_suite(address, data_dir, only, measured=not mutant)
 
     @contextmanager
     def _serving(self, order: Order) -> Iterator[Address]:
@@ -94,7 +100,7 @@ class Workshop:
         assert answer, self._log.read_text()
         return answer
 
-    def _run_suite(self, address: Address, data_dir: Path, only: Sequence[str]) -> Trial:
+    def _run_suite(self, address: Address, data_dir: Path, only: Sequence[str], *, measured: bool) -> Trial:
         out = data_dir / "suite.json"
         base = address.root.removesuffix("upload/")
         member = [sys.executable, "-m", "tests.conformance.membership", base]
@@ -104,8 +110,9 @@ class Workshop:
         command += ["--grant", shlex.join([*member, "add", "{project}"])]
         command += ["--revoke", shlex.join([*member, "remove", "{project}"])]
         command += [*self.configuration.options, *(f"--only={identifier}" for identifier in only)]
+        variables = self._variables() if measured else _unmeasured(self._variables())
         ended = subprocess.run(
-            command, cwd=ROOT, env=self._variables(), capture_output=True, text=True, timeout=PATIENCE, check=False
+            command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
         listed = json.loads(out.read_text())["requirements"] if out.exists() else []
         verdicts = {each["id"]: Verdict(each["result"], each["level"], each["seen"]) for each in listed}
@@ -119,3 +126,8 @@ class Workshop:
             # Where uv is, which is installed with Hatch.
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         }
+
+
+def _unmeasured(variables: Mapping[str, str]) -> dict[str, str]:
+    # What coverage hands on to processes; where the same lines are run hundreds of times, it says nothing new.
+    return {name: value for name, value in variables.items() if not name.startswith("COVERAGE_")}

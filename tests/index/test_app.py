@@ -8,19 +8,18 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
 from starlette.testclient import TestClient
 from tests.index.building import build
 from tests.index.conftest import Api
 
 from hatch_staged.index import tokens, worker
 from hatch_staged.index.app import create_app
-from hatch_staged.index.core import Limits
+from hatch_staged.index.configuration import Limits
 from hatch_staged.index.objects import MemoryObjects, StoredObject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import pytest
 
     from hatch_staged.index.core import Index
 
@@ -65,6 +64,7 @@ class BrokenOnce(MemoryObjects):
         return super().list()
 
 
+@pytest.mark.usefixtures("alice")  # without a token there is nothing to sweep
 def test_sweeping_goes_on_after_a_failure_and_ends_with_the_application(
     index: Index, caplog: pytest.LogCaptureFixture
 ) -> None:

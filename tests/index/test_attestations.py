@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.index import attesting
+from tests.index import attesting, uploading
 from tests.index.building import build
 from tests.index.test_simple_api import HTML, JSON, links
 from tests.index.test_upload_api import is_problem
 
+from hatch_staged.index import attestations, sessions, uploads
 from hatch_staged.index.attestations import MOST
+from hatch_staged.index.refusals import InvalidRequestError
+from hatch_staged.protocol.attestations import decode
 
 if TYPE_CHECKING:
     from httpx2 import Response
@@ -19,7 +23,9 @@ if TYPE_CHECKING:
     from tests.index.building import Built
     from tests.index.conftest import Api
 
+    from hatch_staged.index.authorization import Principal
     from hatch_staged.index.core import Index
+    from hatch_staged.protocol.attestations import Subject
 
 WHEEL = build("Foo.bar-1.0-py3-none-any.whl")
 
@@ -157,6 +163,24 @@ def test_attestations_that_are_not_of_the_bytes_that_came_before(api: Api, sessi
     api.send(file["mechanism"]["file_url"], other.data)
     is_problem(attest(api, file, attesting.of(WHEEL)), 400)
     assert complete(api, file, other).status_code == 201
+
+
+def test_others_write_while_attestations_are_read(
+    index: Index, alice: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here the bytes come, which are not those that were attested."""
+    other = build(WHEEL.filename, content=b"other")
+    session = sessions.create(index, alice, name="foo-bar", version="1.0").session
+    declared = replace(other, hashes={"blake2b": other.hashes["blake2b"]})
+    file = uploading.create(index, alice, session, declared)
+
+    def slow(raw: bytes, *, most: int) -> list[Subject]:
+        uploading.send(index, alice, file, other.data)
+        return decode(raw, most=most)
+
+    monkeypatch.setattr(attestations, "decode", slow)
+    with pytest.raises(InvalidRequestError, match="an attestation is of a file with the sha256"):
+        uploads.attest(index, alice, file.address, json.dumps([attesting.of(WHEEL)]).encode())
 
 
 def test_only_while_the_file_is_pending(api: Api, session: dict[str, Any], file: dict[str, Any]) -> None:

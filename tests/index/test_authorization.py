@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,15 +12,16 @@ from tests.index.building import build
 
 from hatch_staged.index import projects, sessions, tokens, uploads
 from hatch_staged.index.authorization import Principal, authenticate
-from hatch_staged.index.core import Index, Limits
+from hatch_staged.index.configuration import Limits
 from hatch_staged.index.records import Permission, PublishingSession
 from hatch_staged.index.refusals import ConflictingError, ForbiddenError, SessionExistsError, UnauthenticatedError
 from hatch_staged.index.worker import work
 from hatch_staged.protocol.states import SessionState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
+    from hatch_staged.index.core import Index
     from hatch_staged.index.uploads import FileStatus
 
     MakePrincipal = Callable[..., Principal]
@@ -191,6 +193,31 @@ def test_revoked_token_counts_at_once(index: Index, alice: Principal) -> None:
     tokens.revoke(index, next(token.id for token in tokens.every(index) if token.id == tokens.digest_of(secret)[:12]))
     with pytest.raises(UnauthenticatedError):
         authenticate(index, secret)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_token_that_is_revoked_during_its_request_counts_no_more(
+    index: Index, principal: MakePrincipal, session: PublishingSession, file: FileStatus, verb: str
+) -> None:
+    who = principal("alice", permissions={ADMIN})
+    tokens.revoke(index, who.token_id)
+    with pytest.raises(ForbiddenError, match="was revoked"):
+        VERBS[verb][1](index, who, session, file)
+
+
+def test_token_that_is_revoked_while_bytes_come_counts_no_more(
+    index: Index, alice: Principal, file: FileStatus
+) -> None:
+    before = list(index.objects.list())
+
+    async def revoking() -> AsyncIterator[bytes]:
+        async for chunk in uploading.chunked(build().data):
+            tokens.revoke(index, alice.token_id)
+            yield chunk
+
+    with pytest.raises(ForbiddenError, match="was revoked"):
+        asyncio.run(uploads.receive(index, alice, file.address, revoking()))
+    assert list(index.objects.list()) == before
 
 
 def test_creator_of_a_canceled_first_session_still_sees_it(index: Index, alice: Principal, bob: Principal) -> None:

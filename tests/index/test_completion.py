@@ -10,7 +10,7 @@ from tests.index import uploading
 from tests.index.building import build
 
 from hatch_staged.index import catalogue, completion, sessions, uploads
-from hatch_staged.index.core import Limits
+from hatch_staged.index.configuration import Limits
 from hatch_staged.index.objects import MemoryObjects
 from hatch_staged.index.refusals import ConflictingError, InvalidRequestError
 from hatch_staged.index.worker import work

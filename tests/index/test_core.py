@@ -13,7 +13,8 @@ from tests.index.building import build
 from hatch_staged.errors import ConfigurationError
 from hatch_staged.index import expiry, sessions, tokens
 from hatch_staged.index.authorization import authenticate
-from hatch_staged.index.core import Limits, open_index, unguessable
+from hatch_staged.index.configuration import Limits
+from hatch_staged.index.core import has_index, open_index, unguessable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,9 +31,18 @@ def test_objects_of_another_database_are_refused_and_kept(tmp_path: Path) -> Non
     for _ in range(2):
         with pytest.raises(ConfigurationError, match="does not know one of the files"):
             open_index(tmp_path)
+        assert list(tmp_path.glob("index.sqlite3*")) == []
     away.replace(tmp_path / "index.sqlite3")
     with open_index(tmp_path) as index:
         assert len(list(index.objects.list())) == 1
+
+
+def test_new_database_beside_objects_that_came_later_is_refused_and_kept(tmp_path: Path) -> None:
+    with open_index(tmp_path) as index:
+        asyncio.run(index.objects.put("files/restored", uploading.chunked(b"without the database")))
+    with pytest.raises(ConfigurationError, match="does not know one of the files"):
+        open_index(tmp_path)
+    assert has_index(tmp_path)
 
 
 def test_what_a_crash_left_of_the_first_upload_is_no_reason_to_refuse(tmp_path: Path) -> None:

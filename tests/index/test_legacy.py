@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,9 @@ import pytest
 from tests.index import attesting, forms, uploading
 from tests.index.building import build, metadata_of
 
-from hatch_staged.index import catalogue, legacy, projects, sessions
-from hatch_staged.index.core import Limits
+from hatch_staged.index import catalogue, legacy, projects, sessions, tokens
+from hatch_staged.index.configuration import Limits
+from hatch_staged.index.objects import MemoryObjects
 from hatch_staged.index.records import Permission
 from hatch_staged.index.refusals import (
     ConflictingError,
@@ -166,11 +168,35 @@ def test_reserved_project_is_its_owners(index: Index, alice: Principal, bob: Pri
     assert catalogue.projects(index) == ("foo",)
 
 
+def test_reservation_by_an_expired_session_is_none(
+    index: Index, alice: Principal, bob: Principal, clock: Clock
+) -> None:
+    sessions.create(index, alice, name="foo", version="1.0")
+    clock.advance(seconds=index.limits.session_lifetime)
+    upload(index, bob)
+
+
 @pytest.mark.parametrize("allowed", [Permission.STAGE, Permission.PUBLISH])
 def test_token_needs_both_permissions(index: Index, principal: Callable[..., Principal], allowed: Permission) -> None:
     refused(index, principal("alice", permissions=[allowed]), forms.form(WHEEL), ForbiddenError)
     assert catalogue.projects(index) == ()
     upload(index, principal("alice", permissions=[Permission.ADMIN]))
+
+
+def test_token_that_is_revoked_while_the_bytes_come_publishes_nothing(index: Index, alice: Principal) -> None:
+    async def revoking(content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for chunk in content:
+            tokens.revoke(index, alice.token_id)
+            yield chunk
+
+    async def form() -> AsyncIterator[Part]:
+        async for part in forms.parts(forms.form(WHEEL)):
+            yield replace(part, content=revoking(part.content)) if part.name == "content" else part
+
+    with pytest.raises(ForbiddenError, match="was revoked"):
+        asyncio.run(legacy.upload(index, alice, form()))
+    assert catalogue.projects(index) == ()
+    assert list(index.objects.list()) == []
 
 
 def test_stranger_learns_nothing_of_what_is_published(index: Index, alice: Principal, bob: Principal) -> None:
@@ -312,3 +338,16 @@ def test_upload_that_is_given_up_leaves_nothing(index: Index, alice: Principal) 
 
     asyncio.run(until_given_up())
     assert list(index.objects.list()) == []
+
+
+def test_refusal_keeps_nobody_waiting_while_the_bytes_are_deleted(index: Index, alice: Principal) -> None:
+    here, deleting = threading.get_ident(), []
+
+    class Slow(MemoryObjects):
+        def delete(self, key: str) -> None:
+            deleting.append(threading.get_ident())
+            super().delete(key)
+
+    refused(replace(index, objects=Slow()), alice, forms.form(WHEEL, version="2.0"), InvalidRequestError)
+    assert len(deleting) == 1
+    assert here not in deleting

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_staged.errors import ConfigurationError, StagedError
-from hatch_staged.index import projects, sessions
+from hatch_staged.index import projects, sessions, tokens
+from hatch_staged.index.authorization import authenticate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.index.conftest import Clock
 
     from hatch_staged.index.authorization import Principal
     from hatch_staged.index.core import Index
@@ -32,6 +35,23 @@ def test_projects_are_listed_with_owners_and_members(index: Index, alice: Princi
     projects.remove_member(index, "bar", "dave")
     projects.transfer(index, "bar", "carol")
     assert listed(index)[0] == ("bar", "carol", (), True)
+
+
+def test_tokens_that_were_made_for_a_project_are_told(index: Index, clock: Clock) -> None:
+    def create(user: str, *scope: str) -> str:
+        clock.advance(seconds=1)
+        return authenticate(index, tokens.create(index, user=user, projects=scope)).token_id
+
+    alice = authenticate(index, tokens.create(index, user="alice"))
+    sessions.create(index, alice, name="foo", version="1.0")
+    hers = [create("alice", "Foo"), create("alice", "foo", "bar")]
+    create("alice", "bar")
+    projects.add_member(index, "foo", "bob")
+    his = [create("bob", "foo")]
+    tokens.revoke(index, create("bob", "foo"))
+    assert [token.id for token in projects.remove_member(index, "foo", "bob")] == his
+    assert [token.id for token in projects.transfer(index, "FOO", "bob")] == hers
+    assert projects.transfer(index, "foo", "bob") == ()
 
 
 def test_released_name_forgets_its_members(index: Index, alice: Principal, bob: Principal) -> None:
@@ -64,7 +84,7 @@ def test_registered_name_keeps_its_members(index: Index, alice: Principal) -> No
 def test_what_cannot_be_is_refused(
     index: Index,
     alice: Principal,
-    change: Callable[[Index, str, str], None],
+    change: Callable[[Index, str, str], object],
     *,
     name: str,
     user: str,
@@ -86,7 +106,7 @@ def test_what_cannot_be_is_refused(
     ],
 )
 def test_members_are_others_than_the_owner(
-    index: Index, alice: Principal, change: Callable[[Index, str, str], None], user: str, message: str
+    index: Index, alice: Principal, change: Callable[[Index, str, str], object], user: str, message: str
 ) -> None:
     sessions.create(index, alice, name="foo", version="1.0")
     with pytest.raises(StagedError, match=message):

@@ -11,7 +11,7 @@ from tests.index.building import build
 
 from hatch_staged.index import catalogue, publication, sessions, tokens, uploads
 from hatch_staged.index.authorization import authenticate
-from hatch_staged.index.core import Limits
+from hatch_staged.index.configuration import Limits
 from hatch_staged.index.database import file_rows, published_rows, session_rows
 from hatch_staged.index.objects import MemoryObjects
 from hatch_staged.index.records import Artifact, FileUpload, Received

@@ -11,7 +11,7 @@ from tests.index import uploading
 from tests.index.building import build
 
 from hatch_staged.index import catalogue, sessions, uploads
-from hatch_staged.index.core import Limits
+from hatch_staged.index.configuration import Limits
 from hatch_staged.index.database import file_rows, published_rows
 from hatch_staged.index.refusals import (
     ConflictingError,
@@ -71,6 +71,23 @@ def test_project_has_only_so_many_live_sessions(index: Index, alice: Principal, 
     sessions.create(index, alice, name="bar", version="3.0")
     sessions.cancel(index, alice, first.id)
     sessions.create(index, alice, name="foo", version="3.0")
+
+
+def test_user_reserves_only_so_many_names(index: Index, alice: Principal, bob: Principal) -> None:
+    index = replace(index, limits=Limits(reserved_names=2))
+    first, second = (sessions.create(index, alice, name=name, version="1.0").session for name in ("one", "two"))
+    with pytest.raises(ConflictingError, match="alice has reserved 2 names") as caught:
+        sessions.create(index, alice, name="three", version="1.0")
+    assert not isinstance(caught.value, SessionExistsError)
+    # The name stays free, what is reserved already has room, and others have their own.
+    sessions.create(index, bob, name="three", version="1.0")
+    sessions.create(index, alice, name="one", version="2.0")
+    # What is published, or released, counts no more.
+    sessions.publish(index, alice, first.id)
+    sessions.create(index, alice, name="four", version="1.0")
+    sessions.create(index, alice, name="one", version="3.0")
+    sessions.cancel(index, alice, second.id)
+    sessions.create(index, alice, name="two", version="1.0")
 
 
 def test_session_too_many_reserves_no_name(index: Index, alice: Principal, bob: Principal) -> None:

@@ -20,8 +20,9 @@ from tests.index.conftest import Clock
 
 from hatch_staged.index import catalogue, expiry, sessions, tokens, uploads
 from hatch_staged.index.authorization import Principal, authenticate
-from hatch_staged.index.core import Index, Limits
-from hatch_staged.index.database import file_rows, published_rows
+from hatch_staged.index.configuration import Limits
+from hatch_staged.index.core import Index
+from hatch_staged.index.database import published_rows
 from hatch_staged.index.database.engine import open_sqlite
 from hatch_staged.index.objects import MemoryObjects
 from hatch_staged.index.refusals import ConflictingError, InvalidRequestError, UnknownError
@@ -313,7 +314,7 @@ class ReleaseMachine(RuleBasedStateMachine):
     @invariant()
     def objects_are_those_of_the_rows(self) -> None:
         with self.index.database.reading() as tx:
-            referenced = file_rows.object_keys(tx)
+            referenced = uploading.referenced(tx)
         assert {stored.key for stored in self.index.objects.list()} == referenced
 
     def file_event(

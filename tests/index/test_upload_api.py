@@ -13,7 +13,7 @@ from tests.index.conftest import Api
 
 from hatch_staged.index import tokens
 from hatch_staged.index.app import create_app
-from hatch_staged.index.core import Limits
+from hatch_staged.index.configuration import Limits
 from hatch_staged.index.objects import FolderObjects
 from hatch_staged.index.worker import work
 from hatch_staged.protocol.messages import CONTENT_TYPE

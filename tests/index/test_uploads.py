@@ -12,7 +12,7 @@ from tests.index import uploading
 from tests.index.building import build, metadata_of
 
 from hatch_staged.index import catalogue, sessions, uploads
-from hatch_staged.index.core import Limits
+from hatch_staged.index.configuration import Limits
 from hatch_staged.index.objects import MemoryObjects
 from hatch_staged.index.refusals import (
     ConflictingError,
@@ -107,6 +107,19 @@ def test_session_has_only_so_much_room(index: Index, alice: Principal, session: 
     uploads.delete(index, alice, uploading.create(index, alice, session, replace(WHEEL, data=2 * WHEEL.data)).address)
     uploading.create(index, alice, session, too_large)
     uploading.create(index, alice, session, replace(WHEEL, data=WHEEL.data[:-1]))
+
+
+def test_session_has_only_so_many_files_with_the_deleted_ones(
+    index: Index, alice: Principal, session: PublishingSession
+) -> None:
+    index = replace(index, limits=Limits(session_files=3))
+    uploads.delete(index, alice, uploading.create(index, alice, session, WHEEL).address)
+    for _ in range(2):
+        uploading.stage(index, alice, session, WHEEL)
+    for refused in (WHEEL, build("foo-1.0.tar.gz")):
+        with pytest.raises(ConflictingError, match="at most 3 files"):
+            uploading.create(index, alice, session, refused)
+    assert [file.state for file in sessions.status(index, alice, session.id).files] == [FileState.COMPLETED]
 
 
 def test_wrong_declaration_is_refused_without_waiting_for_writers(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from hatch_staged.index.authorization import Principal
     from hatch_staged.index.core import Index
+    from hatch_staged.index.database.engine import Transaction
     from hatch_staged.index.records import PublishingSession
     from hatch_staged.index.uploads import FileStatus
 
@@ -47,6 +48,11 @@ def stage(index: Index, principal: Principal, session: PublishingSession, built:
     file = create(index, principal, session, built)
     send(index, principal, file, built.data)
     return uploads.complete(index, principal, file.address)
+
+
+def referenced(tx: Transaction) -> set[str]:
+    """Return the key of every object that a row points at."""
+    return {key for (key,) in tx.exec_driver_sql("SELECT object_key FROM files WHERE object_key IS NOT NULL")}
 
 
 def overwrite(index: Index, key: str, data: bytes) -> None:

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
+from tests.index import uploading
 from tests.index.building import Built, build
 
 from hatch_staged.index import expiry, tokens
 from hatch_staged.index.core import open_index
-from hatch_staged.index.database import file_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -279,7 +279,7 @@ def check_bytes(data: Path) -> None:
         index.objects.discard_partial()
         expiry.sweep_orphans(index, older_than=0)
         with index.database.reading() as tx:
-            referenced = file_rows.object_keys(tx)
+            referenced = uploading.referenced(tx)
         assert {stored.key for stored in index.objects.list()} == referenced
     files = {path.relative_to(data / "objects").as_posix() for path in (data / "objects").rglob("*") if path.is_file()}
     assert files == referenced

@@ -36,7 +36,8 @@ def test_subjects_of_attestations() -> None:
     [
         ({}, "Expected `array`"),
         (b"", "truncated"),
-        (b"\xff", "malformed"),
+        (b"\xff", "invalid start byte"),
+        (json.dumps([attestation(RIGHT, more="?")]).encode().replace(b"?", b"\xff"), "invalid start byte"),
         (b'[{"x": ' + b"[" * 100_000, "nested too deeply"),
         ([1], "$[0]"),
         ([{}], "version"),
@@ -80,7 +81,14 @@ def test_statements_that_are_none(changes: dict[str, Any], told: str) -> None:
     assert message.endswith("in the statement of `$[1]`")
 
 
-@pytest.mark.parametrize(("said", "told"), [(b"\xff", "malformed"), (b'{"x": ' + b"[" * 100_000, "nested too deeply")])
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b"\xff", "invalid start byte"),
+        (json.dumps({**RIGHT, "more": "?"}).encode().replace(b"?", b"\xff"), "invalid start byte"),
+        (b'{"x": ' + b"[" * 100_000, "nested too deeply"),
+    ],
+)
 def test_statements_that_are_no_json(said: bytes, told: str) -> None:
     envelope = {"statement": encoded(said), "signature": "AA=="}
     assert told in refusal([attestation(RIGHT, envelope=envelope)])

@@ -4,8 +4,8 @@ The client asks before it sends a byte, the index before it accepts a file: what
 the specifications leave room, what PyPI refuses is refused, and what it takes is taken.
 
 `wheels` and `sdists` know what is in an archive, `zip_layout` that a ZIP file means the same to all who read it,
-`paths` where entries may lie, `core_metadata` what METADATA and PKG-INFO may say, `bounds` how much is read of
-anything.
+`pax` which extended headers a tar file may have, `paths` where entries may lie, `core_metadata` what METADATA and
+PKG-INFO may say, `bounds` how much is read of anything.
 
 Sources: the packaging specifications "Binary distribution format", "Source distribution format", "Core metadata".
 """

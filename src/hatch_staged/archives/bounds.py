@@ -73,11 +73,11 @@ def most_unpacked(packed: int) -> int:
     return max(_HARMLESS_SIZE, _MAX_RATIO * packed)
 
 
-def read_at_once(file: IO[bytes] | gzip.GzipFile, size: int) -> bytes:
-    """Return as ``file.read`` does; raise `ArchiveError` if it is more than `MAX_READ`."""
-    content = file.read(MAX_READ + 1 if size < 0 else min(size, MAX_READ + 1))
-    if len(content) > MAX_READ:
-        raise ArchiveError(f"broken archive: a header of more than {MAX_READ} bytes")
+def read_at_once(file: IO[bytes] | gzip.GzipFile, size: int, most: int = MAX_READ) -> bytes:
+    """Return as ``file.read`` does; raise `ArchiveError` if it is more than `most` bytes."""
+    content = file.read(most + 1 if size < 0 else min(size, most + 1))
+    if len(content) > most:
+        raise ArchiveError("broken archive: a header that is larger than any real one")
     return content
 
 

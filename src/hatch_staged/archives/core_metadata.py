@@ -84,7 +84,7 @@ def check(raw: bytes, distribution: Distribution) -> CoreMetadata:
 def _head(raw: bytes) -> bytes:
     """Return the fields, without the description after them, which is anything."""
     head = _BLANK_LINE.split(raw, maxsplit=1)[0]
-    names = _FIELD_NAME.findall(head)
+    names = _FIELD_NAME.findall(head, 0, _MAX_HEAD)  # of 8 MiB, they would fill the memory
     if len(head) > _MAX_HEAD or len(names) > _MAX_FIELDS or len(set(names)) > _MAX_NAMES:
         raise ArchiveError(
             f"the metadata inside has more than {_MAX_HEAD} bytes, {_MAX_FIELDS} fields, or {_MAX_NAMES} kinds of them"

@@ -11,16 +11,17 @@ from hatch_staged.archives.bounds import ArchiveError, shown
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: No file system takes longer ones.
+# No system takes longer paths, and macOS none that is longer than a portable one.
 _LONGEST = 4096
+_LONGEST_PORTABLE = 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 def check_portable(path: str) -> None:
     """Raise `ArchiveError` unless `path` names one and the same place below any folder, on every system."""
-    if len(path) > _LONGEST:
-        raise ArchiveError(f"the entry {shown(path)} has a name of more than {_LONGEST} characters")
+    if len(path) > _LONGEST_PORTABLE:
+        raise ArchiveError(f"the entry {shown(path)} has a name of more than {_LONGEST_PORTABLE} characters")
     if _CONTROL.search(path):
         raise ArchiveError(f"the entry {shown(path)} has a character in its name that cannot be printed")
     if "\\" in path:

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 from packaging.utils import canonicalize_name
 
+from hatch_staged.archives import pax
 from hatch_staged.archives.bounds import (
     MAX_ENTRIES,
     MAX_METADATA_SIZE,
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hatch_staged.protocol.distributions import Distribution
+
+# All headers of one entry together (bytes).  Names and extended headers of real ones have a few KiB; tarfile also
+# reads maps of sparse files, and any number of headers for the same entry, before anybody sees the entry.
+_MAX_HEADERS = 64 * 1024
 
 
 def inspect(file: IO[bytes], distribution: Distribution) -> bytes:
@@ -73,11 +78,20 @@ class _Unpacked:
         self.tell = file.tell
         #: what was handed out last
         self.last = b""
+        #: how many bytes are handed out before somebody sets this again
+        self.left = _MAX_HEADERS
+        self._extended = 0
 
     def read(self, size: int = -1) -> bytes:
-        """Return as a file does; raise `ArchiveError` if it is more than we hand out, at once or in all."""
-        self.last = read_at_once(self._file, size)
+        """Return as a file does; raise `ArchiveError` if it is more than we hand out, now or in all."""
+        extended = pax.announces(self.last)
+        self.last = read_at_once(self._file, size, self.left)
+        self.left -= len(self.last)
         self._bound(self._file.tell())
+        if extended:
+            self._extended += pax.check(self.last)
+            if self._extended > MAX_READ:
+                raise ArchiveError(f"its extended headers have more than {MAX_READ} bytes together")
         return self.last
 
     def seek(self, offset: int) -> int:
@@ -101,8 +115,7 @@ class _Archive:
 
     def __iter__(self) -> Iterator[tarfile.TarInfo]:
         count = 0
-        while (entry := self._archive.next()) is not None:
-            self._archive.members.clear()  # type: ignore[attr-defined] # typeshed has not got it
+        while (entry := self._next()) is not None:
             yield entry
             count += 1
             if count >= MAX_ENTRIES:
@@ -111,11 +124,20 @@ class _Archive:
         while True:
             if any(self._unpacked.last):
                 raise ArchiveError("broken archive: there is something after its last entry")
+            self._unpacked.left = MAX_READ
             if not self._unpacked.read(64 * 1024):
                 return
 
+    def _next(self) -> tarfile.TarInfo | None:
+        self._unpacked.left = _MAX_HEADERS
+        entry = self._archive.next()
+        pax.check_global(self._archive.pax_headers)
+        self._archive.members.clear()  # type: ignore[attr-defined] # typeshed has not got it
+        return entry
+
     def read(self, entry: tarfile.TarInfo) -> bytes:
         """Return the content of the regular file `entry`, the last one that was asked for."""
+        self._unpacked.left = MAX_READ
         return read_member(cast("IO[bytes]", self._archive.extractfile(entry)), entry.name, MAX_METADATA_SIZE)
 
 

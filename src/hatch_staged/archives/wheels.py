@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
     from hatch_staged.protocol.distributions import Distribution
 
-# what each entry of a central directory begins with
-_ENTRY = b"PK\1\2"
 # What every installer unpacks; for the others zipfile has no bound, either.
 _COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _DIST_INFO = ".dist-info"
@@ -47,6 +45,8 @@ _DIST_INFO = ".dist-info"
 _MAX_WHEEL_FILE = 64 * 1024
 _MAX_TAGS = 10_000
 _PARTS_OF_A_TAG = 3
+# A line of RECORD is a path, a hash and a size (bytes).
+_MAX_LINE = 16 * 1024
 #: "RECORD.jws and RECORD.p7s [...] are not mentioned in RECORD", and RECORD need not mention itself.
 _NOT_RECORDED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 
@@ -86,8 +86,7 @@ class _Zipped:
     def read(self, size: int = -1) -> bytes:
         """Return as a file does; raise `ArchiveError` if it is more than we hand out."""
         content = read_at_once(self._file, size)
-        if content.count(_ENTRY) > MAX_ENTRIES:
-            raise ArchiveError(f"more than {MAX_ENTRIES} entries")
+        zip_layout.bound_directory(content)
         return content
 
 
@@ -177,7 +176,7 @@ def _check_record(raw: bytes, folder: str, files: AbstractSet[str]) -> None:
     """
     unlisted = set(files) - {f"{folder}/{name}" for name in _NOT_RECORDED}
     try:
-        for row in csv.reader(io.StringIO(decoded(raw, f"{folder}/RECORD"), newline="")):
+        for row in _rows(raw, f"{folder}/RECORD"):
             name = row[0].replace("\\", "/") if row else ""
             if name and name not in files and name.removeprefix(f"{folder}/") not in _NOT_RECORDED:
                 raise ArchiveError(f"{folder}/RECORD lists {shown(name)}, which is not there")
@@ -186,3 +185,12 @@ def _check_record(raw: bytes, folder: str, files: AbstractSet[str]) -> None:
         raise ArchiveError(f"{folder}/RECORD is no CSV: {error}") from None
     if unlisted:
         raise ArchiveError(f"{shown(min(unlisted))} is not listed in {folder}/RECORD")
+
+
+def _rows(raw: bytes, name: str) -> Iterator[list[str]]:
+    """Yield the rows of a RECORD, each of which is a line: no path has the end of one in it."""
+    for number, line in enumerate(io.BytesIO(raw)):
+        if number >= MAX_ENTRIES or len(line) > _MAX_LINE:
+            raise ArchiveError(f"{name} has more than {MAX_ENTRIES} lines, or one of more than {_MAX_LINE} bytes")
+        # strict: a row that goes on in the next line is an error
+        yield from csv.reader([decoded(line, name)], strict=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import struct
 from typing import IO, TYPE_CHECKING, NoReturn
 
-from hatch_staged.archives.bounds import ArchiveError, shown, size_of
+from hatch_staged.archives.bounds import MAX_ENTRIES, ArchiveError, shown, size_of
 
 if TYPE_CHECKING:
     import zipfile
@@ -24,7 +24,8 @@ _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR = struct.Struct("<4sLQL")
 _LOCAL = struct.Struct("<4s5H3L2H")
-_ENTRY_SIZE = 46  # of the fixed part of an entry in the central directory
+# of an entry in the central directory: what it begins with; how long its name, extra fields and comment are
+_ENTRY = struct.Struct("<4s24x3H12x")
 
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _DATA_DESCRIPTOR = 0x8
@@ -35,6 +36,23 @@ _ELSEWHERE_16 = 0xFFFF
 _ELSEWHERE_32 = 0xFFFFFFFF
 _ZIP64_EXTRA = 0x0001
 _UNICODE_PATH_EXTRA = 0x7075
+# Sizes, times and owners have less than 100 bytes, together.
+_MAX_EXTRA = 1024
+
+
+def bound_directory(content: bytes) -> None:
+    """Raise `ArchiveError` if `content` is a central directory that zipfile would take too long to parse.
+
+    It takes time by the square of the size of an extra field.
+    """
+    position = entries = 0
+    while content.startswith(b"PK\1\2", position) and position + _ENTRY.size <= len(content):
+        _magic, name_size, extra_size, comment_size = _ENTRY.unpack_from(content, position)
+        _bound_extra(extra_size)
+        position += _ENTRY.size + name_size + extra_size + comment_size
+        entries += 1
+        if entries > MAX_ENTRIES:
+            raise ArchiveError(f"more than {MAX_ENTRIES} entries")
 
 
 def check(file: IO[bytes], entries: Sequence[zipfile.ZipInfo]) -> None:
@@ -80,7 +98,7 @@ def _directory_offset(file: IO[bytes], entries: Sequence[zipfile.ZipInfo]) -> in
             if value not in {elsewhere, value64}:
                 _fail("its two end records disagree")
         count, length, offset = found
-    told = sum(_ENTRY_SIZE + len(raw_name(entry)) + len(entry.extra) for entry in entries)
+    told = sum(_ENTRY.size + len(raw_name(entry)) + len(entry.extra) for entry in entries)
     if any(entry.comment for entry in entries):
         _fail("there are comments in its central directory")
     if (count, length, offset) != (len(entries), told, size - records - told):
@@ -121,6 +139,7 @@ def _end_of(file: IO[bytes], entry: zipfile.ZipInfo) -> int:
     # Its size would be told after its bytes only, where a reader finds it by looking for something like it.
     if (flags | entry.flag_bits) & _DATA_DESCRIPTOR:
         _fail(f"{shown(entry.filename)} has a data descriptor")
+    _bound_extra(extra_size)
     rest = _read(file, entry.header_offset + _LOCAL.size, name_size + extra_size)
     extra = rest[name_size:]
     _check_extra(entry, name, entry.extra, (entry.file_size, entry.compress_size, entry.header_offset))
@@ -135,6 +154,11 @@ def _end_of(file: IO[bytes], entry: zipfile.ZipInfo) -> int:
     if not agree:
         _fail(f"the two headers of {shown(entry.filename)} disagree")
     return entry.header_offset + _LOCAL.size + len(rest) + entry.compress_size
+
+
+def _bound_extra(size: int) -> None:
+    if size > _MAX_EXTRA:
+        raise ArchiveError(f"an entry with more than {_MAX_EXTRA} bytes of extra fields")
 
 
 def _check_extra(entry: zipfile.ZipInfo, name: bytes, extra: bytes, sizes: tuple[int, ...]) -> bool:

@@ -69,7 +69,7 @@ _BY_STATUS: Mapping[int, _Meaning] = MappingProxyType(
         401: _Meaning(NotAllowedError, "the index does not accept the credentials", WAYS),
         403: _Meaning(NotAllowedError, "these credentials do not allow this", "use others, or ask for the right to it"),
         404: _GONE,
-        409: _Meaning(ConflictError, "the index refused", "`hatch stage status` shows what is there"),
+        409: _Meaning(ConflictError, "the index refused"),
         410: _GONE,
         429: _FAILING,
     }

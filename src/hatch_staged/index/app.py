@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 from hatch_staged.index import expiry, worker
 from hatch_staged.index.background import Repeated
+from hatch_staged.index.capacity import Capacity
 from hatch_staged.index.legacy_api import LegacyApi
 from hatch_staged.index.metrics import Metered, Metrics
 from hatch_staged.index.pages import Pages
@@ -31,7 +32,7 @@ def create_app(index: Index, *, base_url: str | None = None, work: Work = worker
 
     `base_url` is the URL of its root as clients see it; without one, links point where the request went.
     """
-    sweeping = Repeated("sweeping", lambda _stopping: expiry.sweep(index), every=index.limits.sweep_interval)
+    sweeping = Repeated("sweeping", partial(expiry.sweep, index), every=index.limits.sweep_interval)
     working = Repeated("working", partial(work, index), every=index.limits.work_interval)
     metrics = Metrics(index, base_url)
     # Installers ask most often, and routes are tried in order.
@@ -51,6 +52,7 @@ def create_app(index: Index, *, base_url: str | None = None, work: Work = worker
     app = Starlette(
         middleware=[
             Middleware(Metered, metrics=metrics),
+            Middleware(Capacity),
             Middleware(Patience, timeout=index.limits.body_timeout),
         ],
         routes=[route for front in fronts for route in front.routes()],

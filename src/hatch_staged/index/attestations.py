@@ -28,19 +28,19 @@ MOST = 10
 _PUBLISHER = Publisher(kind="hatch-staged API token")
 
 
-def check(file: FileUpload, raw: bytes) -> bool:
-    """Return whether there are any attestations in `raw`, a JSON array.
-
-    Raises `InvalidRequestError` if it is none, or if one is not of `file`, as far as that is known.
-    """
+def read(file: FileUpload, raw: bytes) -> list[Subject]:
+    """Return what the attestations in `raw`, a JSON array, are of; raise `InvalidRequestError` if it is none."""
     try:
-        subjects = decode(raw, most=MOST)
+        return decode(raw, most=MOST)
     except ValueError as error:
         raise _invalid(file, str(error)) from None
+
+
+def check(file: FileUpload, subjects: Iterable[Subject]) -> None:
+    """Raise `InvalidRequestError` if an attestation is not of `file`, as far as that is known."""
     wrong = _fault(file, subjects)
     if wrong:
         raise _invalid(file, wrong)
-    return bool(subjects)
 
 
 def fault(index: Index, file: FileUpload) -> str:

@@ -1,6 +1,7 @@
 """Who asks, and whether they may (PEP 694, "Authentication and Authorization").
 
-Asked anew on each request, so that a revoked token or a new owner counts at once.
+Asked anew on each request, so that a revoked token or a new owner counts at once: "contemporaneously on each request".
+A request may take long, so the token is asked again within each transaction that decides.
 """
 
 from __future__ import annotations
@@ -93,6 +94,7 @@ def _principal(token: Token) -> Principal:
 
 
 def _allow(tx: Transaction, principal: Principal, project: str, owner: str, *permissions: Permission) -> None:
+    principal = recall(tx, principal.token_id)
     if not _reaches(tx, principal, project, owner):
         raise ForbiddenError(f"This token may not be used for the project {project}.")
     if not any(principal.has(permission) for permission in permissions):

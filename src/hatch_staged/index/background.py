@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 
+def never() -> bool:
+    """Do not stop."""
+    return False
+
+
 class Repeated:
     """Calls `function` while its block is entered: at once, whenever it is woken, and `every` so many seconds.
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: What reading the bytes raises if they are gone because the file was canceled or sent again; else the disk fails.
 UNREADABLE = (ObjectsError, FileNotFoundError)
 
+_LOST = "the index has lost the bytes; upload the file again"
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -76,7 +78,10 @@ def carry_out(index: Index, file_id: str) -> None:
         return
     try:
         findings = inspect(index, file)
-    except UNREADABLE:
+    except FileNotFoundError:
+        # Unlike a failing disk, waiting does not mend it; a canceled file, whose bytes are gone, is found out below.
+        findings = Findings(fault=_LOST)
+    except ObjectsError:
         with index.database.reading() as tx:
             if _in_processing(tx, file_id) is None:
                 return

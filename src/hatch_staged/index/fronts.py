@@ -78,7 +78,7 @@ class Front:
                 if len(body) > limits.request_size:
                     raise TooLargeError(f"A request may have at most {limits.request_size} bytes.")
         if waiting.cancelled_caught:
-            raise TimedOutError(f"The request did not arrive within {limits.body_timeout:g} seconds.")
+            raise TimedOutError(f"The request did not arrive within {limits.body_timeout} seconds.")
         return bytes(body)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from packaging.version import InvalidVersion
 
 from hatch_staged.index import attestations, authorization, publication, validation
 from hatch_staged.index.database import attestation_rows, file_rows, project_rows, published_rows
+from hatch_staged.index.expiry import expire_due
 from hatch_staged.index.records import Artifact, FileUpload, Permission, Received
 from hatch_staged.index.refusals import ConflictingError, InvalidRequestError, TooLargeError
 from hatch_staged.protocol.distributions import Kind
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
     from hatch_staged.archives import CoreMetadata
     from hatch_staged.index.authorization import Principal
-    from hatch_staged.index.core import Index, Limits
+    from hatch_staged.index.configuration import Limits
+    from hatch_staged.index.core import Index
     from hatch_staged.index.database.engine import Transaction
     from hatch_staged.index.multipart import Part
     from hatch_staged.protocol.distributions import Distribution
@@ -85,13 +87,13 @@ async def upload(index: Index, principal: Principal, parts: AsyncIterator[Part])
 async def _read(index: Index, principal: Principal, parts: AsyncIterator[Part]) -> _Stored:
     """Read the whole form, store its file, and compare the two."""
     form, stored = _Form(index.limits), None
-    with ExitStack() as failing:
+    async with AsyncExitStack() as failing:
         async for part in parts:
             if part.name != _FILE:
                 await form.take(part)
             elif stored is None:
                 stored = await _store(index, principal, part)
-                failing.callback(index.objects.delete, stored.received.object_key)
+                failing.push_async_callback(asyncio.to_thread, index.objects.delete, stored.received.object_key)
             else:
                 raise _invalid(_FILE, "There is more than one file.")
         if stored is None:
@@ -184,6 +186,8 @@ async def _store(index: Index, principal: Principal, part: Part) -> _Stored:
 
 
 def _check(index: Index, principal: Principal, distribution: Distribution) -> None:
+    # The name may be reserved by nothing but a session whose time is up.
+    expire_due(index)
     with index.database.reading() as tx:
         _allow(tx, principal, distribution.project)
         published = published_rows.published_as(tx, distribution.key)
@@ -206,11 +210,13 @@ def _publish(index: Index, principal: Principal, stored: _Stored) -> Artifact:
     )
     with ExitStack() as failing:
         failing.callback(index.objects.delete, received.object_key)
-        attested = attestations.check(file, stored.attestations)
+        attested = attestations.read(file, stored.attestations)
+        attestations.check(file, attested)
         metadata = _inspect(index, file, received)
         now = index.clock()
         with index.database.writing() as tx:
             authorization.reserve(tx, principal, distribution.project)
+            _allow(tx, principal, distribution.project)
             project_rows.register(tx, distribution.project, now)
             file_rows.add(tx, file)
             file_rows.record_received(tx, file.id, received)
@@ -230,7 +236,7 @@ def _publish(index: Index, principal: Principal, stored: _Stored) -> Artifact:
                 requires_python=metadata.requires_python,
                 metadata_sha256=hashlib.sha256(metadata.raw).hexdigest(),
                 upload_time=now,
-                attested=attested,
+                attested=bool(attested),
             )
             publication.check_quota(tx, index, distribution.project, (artifact,))
             # Others may have been faster while the bytes came.

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from packaging.utils import InvalidName, canonicalize_name
 
 from hatch_staged.errors import ConfigurationError, StagedError
-from hatch_staged.index.database import member_rows, project_rows
+from hatch_staged.index.database import member_rows, project_rows, token_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hatch_staged.index.core import Index
     from hatch_staged.index.database.engine import Transaction
-    from hatch_staged.index.records import Project
+    from hatch_staged.index.records import Project, Token
 
 
 @dataclass(frozen=True)
@@ -50,20 +50,28 @@ def add_member(index: Index, name: str, user: str) -> None:
         member_rows.add(tx, project.name, user)
 
 
-def remove_member(index: Index, name: str, user: str) -> None:
-    """Let them not reach it any more; raise as `add_member` does, and `StagedError` if `user` is no member."""
+def remove_member(index: Index, name: str, user: str) -> tuple[Token, ...]:
+    """Let them not reach it any more; raise as `add_member` does, and `StagedError` if `user` is no member.
+
+    Return the tokens of `user` that were made for this very project: they stay good for it until they are revoked.
+    """
     with _changing(index, name, user) as (tx, project):
         if not member_rows.remove(tx, project.name, user):
             hint = "`hatch-staged project transfer` gives it to another" if project.owner == user else ""
             what = "owns it" if project.owner == user else "is no member of it"
             raise StagedError(f"{user} cannot be removed from {project.name}: {user} {what}", hint=hint)
+        return token_rows.made_for(tx, project.name, user)
 
 
-def transfer(index: Index, name: str, user: str) -> None:
-    """Make `user` the owner of the project in the place of whoever was; raise as `add_member` does."""
+def transfer(index: Index, name: str, user: str) -> tuple[Token, ...]:
+    """Make `user` the owner of the project in the place of whoever was; raise as `add_member` does.
+
+    Return the tokens of whoever was that were made for this very project: they stay good for it until they are revoked.
+    """
     with _changing(index, name, user) as (tx, project):
         project_rows.give(tx, project.name, user)
         member_rows.remove(tx, project.name, user)
+        return () if project.owner == user else token_rows.made_for(tx, project.name, project.owner)
 
 
 def normalized(name: str) -> str:

@@ -59,6 +59,10 @@ class PublishingSession:
     #: when it reached a terminal state
     ended_at: datetime | None = None
 
+    def is_due(self, now: datetime) -> bool:
+        """Whether the session's time is up; one that is being published is not interrupted."""
+        return self.state.editable and self.expires_at <= now
+
     def after(
         self,
         event: SessionEvent,

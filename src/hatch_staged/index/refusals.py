@@ -41,7 +41,7 @@ class ForbiddenError(RefusedError):
     """PEP 694: "``403 Forbidden`` indicates insufficient permissions"."""
 
     status = HTTPStatus.FORBIDDEN
-    title = "These credentials do not allow this"
+    title = "Forbidden"
 
 
 class UnknownError(RefusedError):

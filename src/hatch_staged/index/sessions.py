@@ -11,7 +11,7 @@ from packaging.version import InvalidVersion, Version
 
 from hatch_staged.index import authorization, cancellation, publication
 from hatch_staged.index.authorization import find_session
-from hatch_staged.index.database import file_rows, session_rows
+from hatch_staged.index.database import file_rows, project_rows, session_rows
 from hatch_staged.index.database.engine import TakenError
 from hatch_staged.index.expiry import expire_due
 from hatch_staged.index.records import FileUpload, Permission, PublishingSession
@@ -39,7 +39,8 @@ def create(index: Index, principal: Principal, *, name: str, version: str) -> Se
     """Create a session and, if the project is new, reserve its name.
 
     Raises `InvalidRequestError` for a name or version that is not valid, `ForbiddenError`, `SessionExistsError` if
-    there is a live session for this project and version, and `ConflictingError` if the project has too many others.
+    there is a live session for this project and version, and `ConflictingError` if the project has too many others, or
+    the name is new and the user has reserved too many.
     """
     project, parsed = _project(name), _version(version)
     expire_due(index)
@@ -58,7 +59,7 @@ def create(index: Index, principal: Principal, *, name: str, version: str) -> Se
     with index.database.writing() as tx:
         # First, because a 403 "takes precedence over the 409 Conflict so that the existence of the in-progress
         # session is not disclosed".
-        authorization.reserve(tx, principal, project)
+        reserved = authorization.reserve(tx, principal, project)
         try:
             session_rows.add(tx, session)
         except TakenError:
@@ -67,10 +68,17 @@ def create(index: Index, principal: Principal, *, name: str, version: str) -> Se
                 f"{project} {live.version} has a session that is {live.state.value}; use it, or cancel it first.",
                 session_id=live.id,
             ) from None
-        if session_rows.count_live(tx, project) > index.limits.open_sessions:
+        count = session_rows.count_live(tx, project)
+        if count > index.limits.open_sessions:
             raise ConflictingError(
                 f"{project} has {index.limits.open_sessions} sessions that are not through, which is the limit; "
                 "publish or cancel one of them first."
+            )
+        is_new = reserved.registered_at is None and count == 1
+        if is_new and project_rows.count_reserved(tx, reserved.owner) > index.limits.reserved_names:
+            raise ConflictingError(
+                f"{reserved.owner} has reserved {index.limits.reserved_names} names of which nothing is published, "
+                "which is the limit; publish or cancel a session of one of them first."
             )
     return SessionStatus(session)
 

@@ -73,7 +73,8 @@ def create(
     Two names are the same if installers cannot tell them apart, see `Distribution.key`.
 
     Raises `InvalidRequestError` for what cannot be right, `MechanismError`, and `ConflictingError` if the file is
-    published, it or the session would be too large for this index, or it is not yet through in this session.
+    published, it or the session would be too large for this index, the session has had too many, or it is not yet
+    through in this session.
     """
     # What can be known without the session, before it keeps others from writing.
     distribution = validation.check_filename(filename)
@@ -87,6 +88,10 @@ def create(
         session_after(session.state, SessionEvent.CHANGE)
         validation.check_release(distribution, session)
         _refuse_beyond("files", size, index.limits.file_size)
+        if file_rows.count(tx, session.id) >= index.limits.session_files:
+            raise ConflictingError(
+                f"A session has at most {index.limits.session_files} files, with those that were deleted or replaced."
+            )
         published = published_rows.published_as(tx, name_key)
         if published is not None:
             raise ConflictingError(f"{published} is published; published files cannot be replaced.")
@@ -140,13 +145,14 @@ def attest(index: Index, principal: Principal, address: FileAddress, raw: bytes)
 
     Raises `InvalidRequestError` if it is no JSON array of attestations, or if one is of another file.
     """
-    expire_due(index)
+    # Read before others have to wait for the transaction.
+    subjects = attestations.read(_find_editable(index, principal, address, FileEvent.TRANSFER).file, raw)
     with index.database.writing() as tx:
         found = _find(tx, principal, address, Permission.STAGE)
         session_after(found.session.state, SessionEvent.CHANGE)
         file_after(found.file.state, FileEvent.TRANSFER)
-        there_are_any = attestations.check(found.file, raw)
-        attestation_rows.put(tx, found.file.id, raw if there_are_any else None)
+        attestations.check(found.file, subjects)
+        attestation_rows.put(tx, found.file.id, raw if subjects else None)
 
 
 def complete(index: Index, principal: Principal, address: FileAddress) -> FileStatus:

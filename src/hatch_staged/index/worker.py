@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hatch_staged.index import completion, publication
+from hatch_staged.index.background import never
 from hatch_staged.index.database import file_rows, session_rows
 
 if TYPE_CHECKING:
@@ -24,13 +25,8 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 
-def never() -> bool:
-    """Do not stop."""
-    return False
-
-
 def work(index: Index, stopping: Callable[[], bool] = never) -> None:
-    """Carry out every completion and publication that is in processing; return early, between two, if `stopping`.
+    """Carry out every publication and completion that is in processing; return early, between two, if `stopping`.
 
     One that fails for a reason that is not the file's or the session's stays in processing, for the next time.
     """
@@ -47,6 +43,7 @@ def _jobs(index: Index) -> list[Callable[[], None]]:
     with index.database.reading() as tx:
         files, sessions = file_rows.processing(tx), session_rows.processing(tx)
     return [
-        *(partial(completion.carry_out, index, file_id) for file_id in files),
+        # First, because they take a moment, and large files do not.
         *(partial(publication.carry_out, index, session_id) for session_id in sessions),
+        *(partial(completion.carry_out, index, file_id) for file_id in files),
     ]

@@ -91,7 +91,8 @@ def decode(raw: bytes, *, most: int) -> list[Subject]:
     Raises `ValueError`, which says where it is none; nothing is verified.
     """
     try:
-        attestations = msgspec.json.decode(raw, type=list[Attestation])
+        # Text first: msgspec does not look into what it skips, and all of it is served.
+        attestations = msgspec.json.decode(raw.decode(), type=list[Attestation])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ValueError(str(error)) from None
     except RecursionError:
@@ -103,7 +104,7 @@ def decode(raw: bytes, *, most: int) -> list[Subject]:
 
 def _subject(number: int, attestation: Attestation) -> Subject:
     try:
-        return msgspec.json.decode(attestation.envelope.statement, type=Statement).subject[0]
+        return msgspec.json.decode(attestation.envelope.statement.decode(), type=Statement).subject[0]
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{error} - in the statement of `$[{number}]`") from None
     except RecursionError:

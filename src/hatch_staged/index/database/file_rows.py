@@ -13,6 +13,7 @@ from hatch_staged.index.records import Artifact, FileUpload, Received
 from hatch_staged.protocol.states import FileState
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, RowMapping
@@ -67,6 +68,12 @@ def declared_size(tx: Transaction, session_id: str) -> int:
     """Return how many bytes the files of a publishing session are declared to have together."""
     total: int | None = tx.scalar(select(func.sum(_TABLE.c.size)).where(*_present(session_id)))
     return total or 0
+
+
+def count(tx: Transaction, session_id: str) -> int:
+    """Return how many files a publishing session has, with the canceled ones."""
+    files: int = tx.execute(select(func.count()).where(_TABLE.c.session_id == session_id)).scalar_one()
+    return files
 
 
 def find_named(tx: Transaction, session_id: str, name_key: str) -> FileUpload | None:
@@ -159,9 +166,9 @@ def core_metadata(tx: Transaction, file_id: str) -> bytes | None:
     return raw
 
 
-def object_keys(tx: Transaction) -> frozenset[str]:
-    """Return the key of every object that a row points at."""
-    return frozenset(tx.scalars(select(_TABLE.c.object_key).where(_TABLE.c.object_key.is_not(None))))
+def referenced(tx: Transaction, keys: Collection[str]) -> frozenset[str]:
+    """Return those of `keys` that are of objects that a row points at."""
+    return frozenset(tx.scalars(select(_TABLE.c.object_key).where(_TABLE.c.object_key.in_(keys))))
 
 
 def artifact(row: RowMapping, *, version: str, upload_time: datetime) -> Artifact:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import delete, exists, func, insert, select, update
 
 from hatch_staged.index.database import schema
 from hatch_staged.index.database.engine import TakenError, Transaction, unique
@@ -49,6 +49,13 @@ def release(tx: Transaction, name: str) -> None:
     reserved = select(_TABLE.c.name).where(_TABLE.c.name == name, _TABLE.c.registered_at.is_(None), ~live)
     tx.execute(delete(schema.members).where(schema.members.c.project.in_(reserved)))
     tx.execute(delete(_TABLE).where(_TABLE.c.name.in_(reserved)))
+
+
+def count_reserved(tx: Transaction, owner: str) -> int:
+    """Return how many names of `owner` are only reserved."""
+    reserved = select(func.count()).where(_TABLE.c.owner == owner, _TABLE.c.registered_at.is_(None))
+    count: int = tx.execute(reserved).scalar_one()
+    return count
 
 
 def every(tx: Transaction) -> tuple[Project, ...]:

@@ -52,10 +52,11 @@ def count_live(tx: Transaction, project: str) -> int:
     return count
 
 
-def due(tx: Transaction, now: datetime) -> tuple[PublishingSession, ...]:
-    """Return the editable sessions whose time is up; one that is being published is not interrupted."""
-    rows = tx.execute(select(_TABLE).where(_TABLE.c.expires_at <= now, schema.LIVE, _TABLE.c.state.in_(_EDITABLE)))
-    return tuple(_session(row) for row in rows)
+def due(tx: Transaction, now: datetime) -> tuple[str, ...]:
+    """Return the ids of the sessions whose time is up, see `PublishingSession.is_due`."""
+    return tuple(
+        tx.scalars(select(_TABLE.c.id).where(_TABLE.c.expires_at <= now, schema.LIVE, _TABLE.c.state.in_(_EDITABLE)))
+    )
 
 
 def ended_before(tx: Transaction, before: datetime) -> tuple[str, ...]:

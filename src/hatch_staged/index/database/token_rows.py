@@ -55,6 +55,12 @@ def every(tx: Transaction) -> tuple[Token, ...]:
     return tuple(_token(row) for row in rows.mappings())
 
 
+def made_for(tx: Transaction, project: str, user: str) -> tuple[Token, ...]:
+    """Return the tokens of `user` that were made for `project` (normalized) and are not revoked, oldest first."""
+    theirs = (each for each in every(tx) if each.user == user and each.revoked_at is None)
+    return tuple(each for each in theirs if project in each.projects)
+
+
 def revoke(tx: Transaction, token_id: str, at: datetime) -> bool:
     """Revoke the token `token_id`; return False if there is no such valid token."""
     changed = tx.execute(
