@@ -22,6 +22,7 @@ from tests.conformance.faults.mutant import mutant
 
 from hatch_staged.index import cancellation, catalogue
 from hatch_staged.index.database import file_rows, session_rows
+from hatch_staged.index.records import PublishingSession
 from hatch_staged.index.refusals import ConflictingError
 from hatch_staged.protocol.states import FileState
 
@@ -77,8 +78,8 @@ def _never(_sound: object) -> Callable[..., tuple[()]]:
 
 
 def _five_seconds_early(sound: Callable[..., Any]) -> Callable[..., Any]:
-    def due(tx: Any, now: datetime) -> Any:
-        return sound(tx, now + timedelta(seconds=5))
+    def due(asked: Any, now: datetime) -> Any:
+        return sound(asked, now + timedelta(seconds=5))
 
     return due
 
@@ -187,7 +188,10 @@ ENDS = (
     ),
     mutant(
         "sessions expire too early",
-        replaced(session_rows, "due", _five_seconds_early),
+        both(
+            replaced(session_rows, "due", _five_seconds_early),
+            replaced(PublishingSession, "is_due", _five_seconds_early),
+        ),
         "FILE-RESPONSE-09",
         "SESSION-RESPONSE-13",
         where=SHORT_LIVED,
