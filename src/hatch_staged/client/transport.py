@@ -80,8 +80,8 @@ class Transport:
     https to http.  `ca_cert` is a file of certificates to trust in place of the system's, `client_cert` and
     `client_key` identify us.  `timeout` is the seconds to wait for a connection, or for the next byte.  An answer that
     is read into memory has at most `max_body` bytes, all of them within `deadline` seconds of its headers.  A
-    context manager that closes its connections.  Raises `ConfigurationError` for an endpoint that is no http(s) URL
-    and for certificates that cannot be read.
+    context manager that closes its connections.  Raises `ConfigurationError` for an endpoint that is no http(s) URL,
+    and for certificates and proxies that cannot be used.
     """
 
     def __init__(
@@ -107,13 +107,7 @@ class Transport:
         self._deadline = deadline
         self._max_body = max_body
         self._trusted = {self._home}
-        self._http = httpx2.Client(
-            verify=_tls(ca_cert, client_cert, client_key),
-            timeout=timeout,
-            headers={"User-Agent": f"hatch-staged/{__version__}"},
-            mounts=dict.fromkeys(_LOOPBACK),
-            follow_redirects=False,
-        )
+        self._http = _connections(_tls(ca_cert, client_cert, client_key), timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -166,8 +160,10 @@ class Transport:
             response.close()
 
     def _follow(self, url: str, headers: Mapping[str, str], *, whole: bool) -> tuple[httpx2.Response, Answer]:
+        authorized = True
         for _ in range(MAX_REDIRECTS + 1):
-            authorized = _origin(url) == self._home
+            # once elsewhere, a redirect back is the stranger's wish, not ours
+            authorized = authorized and _origin(url) == self._home
             response, answer = self._send("GET", url, headers, None, Repeat.ALWAYS, authorized=authorized, whole=whole)
             target = answer.redirected
             if target is None:
@@ -275,17 +271,42 @@ def _downgraded(before: Origin, after: Origin) -> bool:
     return before[0] == "https" and after[0] != "https"
 
 
+def _connections(tls: ssl.SSLContext, timeout: float) -> httpx2.Client:
+    """Return a client that uses the proxies of the system, except for what is on this machine."""
+    try:
+        return httpx2.Client(
+            verify=tls,
+            timeout=timeout,
+            headers={"User-Agent": f"hatch-staged/{__version__}"},
+            mounts=dict.fromkeys(_LOOPBACK),
+            follow_redirects=False,
+        )
+    except (ImportError, ValueError, httpx2.InvalidURL):
+        # not told which: a password may be in it, and httpx2 quotes it
+        raise ConfigurationError(
+            "a proxy of this system cannot be used: it has no http or https URL",
+            hint="set HTTPS_PROXY, HTTP_PROXY or ALL_PROXY to one, or the host of the index in NO_PROXY",
+        ) from None
+
+
 def _tls(ca_cert: Path | None, client_cert: Path | None, client_key: Path | None) -> ssl.SSLContext:
     if client_key and not client_cert:
         raise ConfigurationError("--client-key needs --client-cert beside it", where=str(client_key))
     try:
         context = ssl.create_default_context(cafile=ca_cert) if ca_cert else httpx2.create_ssl_context()
         if client_cert:
-            context.load_cert_chain(client_cert, client_key)
+            context.load_cert_chain(client_cert, client_key, password=_no_passphrase)
     except OSError as error:
         files = ", ".join(str(path) for path in (ca_cert, client_cert, client_key) if path)
-        raise ConfigurationError(f"these certificates cannot be used: {error.strerror}", where=files) from error
+        # the variable names a file in place of the system's trust store
+        where = files or "SSL_CERT_FILE"
+        raise ConfigurationError(f"these certificates cannot be used: {error.strerror}", where=where) from error
     return context
+
+
+def _no_passphrase() -> str:
+    """Keep OpenSSL from asking whoever is at the terminal."""
+    raise ConfigurationError("the client's private key is encrypted", hint="use a key without a passphrase")
 
 
 def _pieces(response: httpx2.Response) -> Iterator[bytes]:
