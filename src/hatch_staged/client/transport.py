@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from hatch_staged.client.credentials import Credentials
+    from hatch_staged.client.credentials import Authorizer, Credentials
 
     #: bytes, or a function that begins to yield them anew for each attempt
     Content = bytes | Callable[[], Iterator[bytes]] | None
@@ -49,6 +49,9 @@ _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 # They log every URL, and session tokens are in URLs; `hatch -vv` would show them.
 for _name in ("httpx2", "httpcore2"):
     logging.getLogger(_name).setLevel(logging.WARNING)
+
+#: What an index answers to credentials that are wrong, or not valid any more: PyPI says 403 for both.
+_REFUSED = frozenset({401, 403})
 
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
@@ -76,18 +79,18 @@ class Repeat(Enum):
 class Transport:
     """Connections to one index: `endpoint` is the URL of its Upload 2.0 root; safe to share between threads.
 
-    `credentials` go to the origin of `endpoint`, and to origins that the index itself has named (`trust`); never from
-    https to http.  `ca_cert` is a file of certificates to trust in place of the system's, `client_cert` and
-    `client_key` identify us.  `timeout` is the seconds to wait for a connection, or for the next byte.  An answer that
-    is read into memory has at most `max_body` bytes, all of them within `deadline` seconds of its headers.  A
-    context manager that closes its connections.  Raises `ConfigurationError` for an endpoint that is no http(s) URL,
-    and for certificates and proxies that cannot be used.
+    The credentials that `authorizer` gives go to the origin of `endpoint`, and to origins that the index itself has
+    named (`trust`); never from https to http.  `ca_cert` is a file of certificates to trust in place of the system's,
+    `client_cert` and `client_key` identify us.  `timeout` is the seconds to wait for a connection, or for the next
+    byte.  An answer that is read into memory has at most `max_body` bytes, all of them within `deadline` seconds of
+    its headers.  A context manager that closes its connections.  Raises `ConfigurationError` for an endpoint that is
+    no http(s) URL, for certificates that cannot be read, and for a proxy that cannot be used.
     """
 
     def __init__(
         self,
         endpoint: str,
-        credentials: Credentials | None = None,
+        authorizer: Authorizer | None = None,
         *,
         ca_cert: Path | None = None,
         client_cert: Path | None = None,
@@ -102,7 +105,9 @@ class Transport:
         except ProtocolError as error:
             raise ConfigurationError("the URL of an index is an http or https URL", where=error.where) from None
         self.endpoint = endpoint
-        self.credentials = credentials
+        self._authorizer = authorizer
+        #: what went out as a secret, in both of its forms: no error may show it, whatever the index echoes
+        self.secrets: set[str] = set()
         self.waiter = waiter or Waiter()
         self._deadline = deadline
         self._max_body = max_body
@@ -189,12 +194,12 @@ class Transport:
 
         The answer has a body unless it is successful and not wanted `whole`.
         """
-        if authorized and self.credentials is not None:
-            headers = {**headers, "Authorization": self.credentials.authorization}
+        granted = self._authorizer.current() if authorized and self._authorizer is not None else None
+        renewed = False
         pauses = self.waiter.retries()
         while True:
             request = self._http.build_request(
-                method, url, headers=headers, content=content() if callable(content) else content
+                method, url, headers=self._with(granted, headers), content=content() if callable(content) else content
             )
             pause = next(pauses, None)
             try:
@@ -204,6 +209,14 @@ class Transport:
                 if pause is None or not again or _certificate_refused(error):
                     raise _unreachable(error, url) from error
             else:
+                if granted is not None and not renewed and answer.status in _REFUSED:
+                    # the index did not act on it, so it can be made again whatever it was
+                    response.close()
+                    renewed, other = True, cast("Authorizer", self._authorizer).instead_of(granted)
+                    if other is None:
+                        return response, answer
+                    granted = other
+                    continue
                 wanted = self.waiter.retry_after(answer.headers.get("retry-after"))
                 too_long = wanted is not None and wanted > self.waiter.patience.longest
                 if pause is None or too_long or not repeat.after_status(answer.status):
@@ -211,6 +224,12 @@ class Transport:
                 response.close()
                 pause = pause if wanted is None else max(wanted, pause)
             self.waiter.sleep(pause)
+
+    def _with(self, granted: Credentials | None, headers: Mapping[str, str]) -> Mapping[str, str]:
+        if granted is None:
+            return headers
+        self.secrets |= {granted.secret, granted.authorization.partition(" ")[2]}
+        return {**headers, "Authorization": granted.authorization}
 
     def _once(self, request: httpx2.Request, url: str, *, whole: bool) -> tuple[httpx2.Response, Answer]:
         response = self._http.send(request, stream=True)

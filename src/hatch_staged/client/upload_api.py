@@ -54,9 +54,8 @@ class Client:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        credentials = transport.credentials
         # what no error may show, whatever the index echoes
-        self._secrets = set() if credentials is None else {credentials.secret}
+        self._secrets = transport.secrets
 
     def __enter__(self) -> Self:
         return self
@@ -319,6 +318,9 @@ def _action() -> messages.Action:
 
 
 def _pieces(file: IO[bytes], artifact: Artifact, progress: Callable[[int], None]) -> Iterator[bytes]:
+    if again := file.tell():
+        # the index refused the credentials after it had the bytes, and there are others
+        progress(-again)
     file.seek(0)
     left = artifact.size
     while piece := file.read(_CHUNK):
