@@ -62,13 +62,17 @@ class Seconds:
 
 
 class MintingServer(UploadServer):
-    """An index with trusted publishing; a token is good for so many requests, if anything is said."""
+    """An index with trusted publishing.
 
-    def __init__(self, uses: int | None = None) -> None:
+    With the `fatal` request for the bytes of a file all tokens that there are until then come to their end; no other
+    token than one of its own is ever accepted.
+    """
+
+    def __init__(self, fatal: int = 0) -> None:
         super().__init__()
-        self.uses = uses
+        self.fatal = fatal
         self.minted: list[str] = []
-        self._left: dict[str, int] = {}
+        self.accepted: set[str] = set()
 
     def _answer(self, seen: Seen) -> Reply:
         if seen.path == AUDIENCE:
@@ -76,13 +80,13 @@ class MintingServer(UploadServer):
         if seen.path == MINT_TOKEN:
             token = f"pypi-s3cret-token-{len(self.minted) + 1}"
             self.minted.append(token)
-            self._left[Credentials("__token__", token).authorization] = self.uses or 0
+            self.accepted.add(Credentials("__token__", token).authorization)
             return reply(200, {"success": True, "token": token}, JSON)
+        if "/b/" in seen.path and len(self.asked("POST", "/b/")) == self.fatal:
+            self.accepted.clear()
         sent = seen.headers.get("authorization", "")
-        if self.uses is not None and seen.method != "GET":
-            if self._left.get(sent, 0) <= 0:
-                return problem(403, f"Invalid or non-existent authentication information: {sent}")
-            self._left[sent] -= 1
+        if sent not in self.accepted:
+            return problem(403, f"Invalid or non-existent authentication information: {sent}")
         return super()._answer(seen)
 
 
@@ -299,9 +303,10 @@ def test_a_request_is_made_again_with_a_new_token(
     headers = {"Content-Length": "2"}
 
     with Transport(index.endpoint, publishing, waiter=pauses.waiter()) as transport:
+        # no token is new when it is refused
+        seconds.step = 61
 
         def send() -> int:
-            seconds.time += 100
             url = f"{index.origin}/any"
             return transport.exchange(
                 "POST", url, headers=headers, content=lambda: iter([b"a", b"b"]), repeat=Repeat.UNSENT
@@ -315,6 +320,7 @@ def test_a_request_is_made_again_with_a_new_token(
         Credentials("__token__", token).authorization for token in ("t1", "t2", "t2", "t3")
     ]
     assert pauses == []
+    assert len(index.asked("POST", MINT_TOKEN)) == 3, "each request is made again once"
     assert {"t1", "t2", "t3"} < transport.secrets
 
 
@@ -330,8 +336,8 @@ def test_a_long_upload_outlives_its_tokens(
             name = getattr(artifact, "filename", "")
             advanced[name] = advanced.get(name, 0) + n_bytes
 
-    with MintingServer(uses=7) as index:
-        # each look at the clock takes a minute, so no token is new when it is refused
+    with MintingServer(fatal=5) as index:
+        # each look at the clock takes a minute: no token is new when it is refused, and some are old before
         publishing = TrustedPublishing(index.endpoint, job, lambda: Transport(index.endpoint), Seconds(61))
         transport = Transport(index.endpoint, begun(publishing), waiter=pauses.waiter())
         with Client(transport) as client:
@@ -340,14 +346,16 @@ def test_a_long_upload_outlives_its_tokens(
     assert {name: file.status for name, file in outcome.session.files.items()} == dict.fromkeys(
         names, FileState.COMPLETED
     )
-    assert len(index.minted) > 4
+    assert index.minted[1:]
+    assert len(index.asked("POST", "/b/")) > len(names), "some were sent again"
     assert advanced == {artifact.filename: artifact.size for artifact in release.artifacts}
     assert "s3cret" not in "".join(capfd.readouterr())
 
 
 def test_no_error_shows_a_token_that_the_index_repeats(take: Take, pauses: Pauses) -> None:
-    with MintingServer(uses=0) as index:
+    with MintingServer() as index:
         publishing = begun(take(index))
+        index.accepted.clear()
         with Client(Transport(index.endpoint, publishing, waiter=pauses.waiter())) as client:
             index.script("POST", "/api", problem(403, f"{index.minted[0]} is no good"))
             for shown in (r"403\): \*\*\* is no good", r"information: Basic \*\*\*"):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.client.upload_server import UploadServer, reply
+from tests.index.building import build
 
 from hatch_staged import releases
 
@@ -130,3 +133,36 @@ def test_a_stage_file_that_could_be_committed_is_told(
     (checkout.folder / ".gitignore").unlink()
     monkeypatch.setenv("PATH", "")
     assert "git does not" not in run(*stage).stderr
+
+
+def test_a_job_of_ci_stages_without_a_secret_and_shows_none(
+    run: Run, checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = base64.urlsafe_b64encode(b'{"aud": "acme"}').decode().rstrip("=")
+    with UploadServer() as index:
+        index.script("GET", "^/_/oidc/audience", *[reply(200, {"audience": "acme"})] * 2)
+        identity = reply(200, {"value": f"s3cret.{claims}.s3cret"}, Connection="close")
+        index.script("GET", "^/proof", identity, identity)
+        refused = reply(422, {"errors": [{"description": f"s3cret.{claims}.s3cret is nobody"}]})
+        index.script("POST", "^/_/oidc/mint-token", refused, reply(200, {"token": "minted-s3cret"}))
+        for name, value in {
+            "GITHUB_ACTIONS": "true",
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{index.origin}/proof",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "request-s3cret",
+            "HATCH_DEBUG": "1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        dist = checkout.folder / "dist"
+        dist.mkdir()
+        (dist / "foo-1.0.tar.gz").write_bytes(build("foo-1.0.tar.gz").data)
+
+        nobody = run("-vvv", "publish", "--staged", "-r", index.endpoint)
+        staged = run("-vvv", "publish", "--staged", "-r", index.endpoint)
+
+    assert nobody.exit_code == 4, nobody.output
+    assert "Traceback" in nobody.output
+    assert "the index mints no token for this job (422): *** is nobody" in nobody.output
+    assert staged.exit_code == 0, staged.output
+    assert "foo 1.0 is staged" in staged.output
+    assert "s3cret" not in nobody.output + staged.output + (checkout.folder / ".stage.toml").read_text()
+    assert {file.status for file in index.files.values()} == {"completed"}
