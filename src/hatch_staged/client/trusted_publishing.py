@@ -102,9 +102,6 @@ class _Minted(msgspec.Struct):
     #: "an optional integer containing a Unix timestamp"
     expires: int | None = None
 
-    def __repr__(self) -> str:
-        return "_Minted(...)"
-
 
 class _Reason(msgspec.Struct):
     code: str = ""
@@ -125,7 +122,7 @@ _Decoded = TypeVar("_Decoded", bound=msgspec.Struct)
 
 
 class TrustedPublishing:
-    """The tokens that the index at `endpoint` mints for this job: an `Authorizer` that renews them in time.
+    """The tokens that the index at `endpoint` mints for this job: after `begin`, an `Authorizer` that renews them.
 
     `connect` opens a transport without credentials, `now` gives the seconds since the epoch.  Several threads share
     one token, and it is renewed once for all of them.
@@ -140,7 +137,7 @@ class TrustedPublishing:
         self._now = now
         self._lock = Lock()
         self._audience = ""
-        self._held: Credentials | None = None
+        self._held = Credentials(TOKEN_USER, "")
         self._minted_at = self._renewed_from = self._ends = 0.0
 
     def begin(self) -> TrustedPublishing | None:
@@ -167,7 +164,7 @@ class TrustedPublishing:
                     # GitLab vouches for a job once, and PyPI lets nobody in twice for that: the index shall say when
                     # this one ends
                     self._renewed_from = now + _MARGIN
-            return self._last()
+            return self._held
 
     def instead_of(self, refused: Credentials) -> Credentials | None:
         """Return a token that is newer than the one in `refused`, None if its age is not why it was refused.
@@ -175,7 +172,7 @@ class TrustedPublishing:
         Raises why there is no other one, if it has come to its end.
         """
         with self._lock:
-            if self._last() != refused:
+            if self._held != refused:
                 return self._held
             now = self._now()
             if now < self._minted_at + _FRESH:
@@ -188,11 +185,6 @@ class TrustedPublishing:
                 error.what = f"the index's token for this job has expired, and there is no other: {error.what}"
                 raise
             return self._held
-
-    def _last(self) -> Credentials:
-        if self._held is None:
-            raise RuntimeError("begin comes first")
-        return self._held
 
     def _ask_for_audience(self) -> str | None:
         url = urljoin(self._endpoint, AUDIENCE)
