@@ -76,6 +76,8 @@ class File:
     looks: int = 0
     outcome: str = "completed"
     notices: list[str] = field(default_factory=list)
+    #: as they arrived
+    attestations: bytes = b""
 
 
 class UploadServer:
@@ -87,6 +89,9 @@ class UploadServer:
         self.pages = True
         self.extensions = True
         self.hashes_listed = True
+        #: whether it takes attestations, and the version of the simple API, which says since 1.3 who has some
+        self.attesting = False
+        self.page_version = "1.3"
         self.nested_mechanism = False
         self.mechanisms = ["vnd-acme-pigeon", "http-post-bytes"]
         self.join_status = 409
@@ -184,6 +189,8 @@ class UploadServer:
         """Return an answer that tells the status of a file upload session."""
         base = f"{self.origin}/odd/place"
         fields = {"file_url": f"{base}/b/{file.number}"}
+        if self.attesting:
+            fields["attestations_url"] = f"{base}/a/{file.number}"
         flat = {"identifier": "http-post-bytes", **fields}
         links = {"file-upload-session": f"{base}/f/{file.number}", "complete": f"{base}/c/{file.number}"}
         body = {
@@ -200,7 +207,7 @@ class UploadServer:
         if parts == ["api", "2.0"] and seen.method == "POST":
             return self._create()
         if parts[:2] == ["odd", "place"]:
-            if parts[2] in {"f", "c", "b"}:
+            if parts[2] in {"f", "c", "b", "a"}:
                 return self._file(seen, parts[2], int(parts[3]))
             return self._session(seen, parts[2])
         if parts[0] == "stage" and self.previews and self.pages:
@@ -253,8 +260,8 @@ class UploadServer:
         file = next((file for file in self.files.values() if file.number == number), None)
         if file is None:
             return problem(404, "No such file")
-        if what == "b":
-            file.content = seen.body
+        if what in {"a", "b"}:
+            setattr(file, {"a": "attestations", "b": "content"}[what], seen.body)
             return Reply(200)
         if what == "c":
             return self._complete(file)
@@ -290,13 +297,14 @@ class UploadServer:
                 "url": f"../../../../files/{file.number}/{name}",
                 "hashes": file.hashes if self.hashes_listed else {},
                 "size": len(file.content),
+                **({"provenance": f"../{name}.provenance"} if file.attestations else {}),
             }
             for name, file in self.files.items()
             if file.status == "completed"
         ]
         if not files:
             return problem(404, "No such project")
-        return reply(200, {"meta": {"api-version": "1.1"}, "name": project, "files": files}, SIMPLE_JSON)
+        return reply(200, {"meta": {"api-version": self.page_version}, "name": project, "files": files}, SIMPLE_JSON)
 
 
 class _Server(ThreadingHTTPServer):

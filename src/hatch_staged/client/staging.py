@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING
 
+from hatch_staged.client import attesting
 from hatch_staged.client.publication import Plan, Step, plan, shortfall
 from hatch_staged.client.sending import SENDERS, choose
 from hatch_staged.errors import ConflictError, StagedError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from hatch_staged.client.progress import Reporter
     from hatch_staged.client.publication import Decision
     from hatch_staged.client.sending import Sender
+    from hatch_staged.client.signing import MakeSigner
     from hatch_staged.client.upload_api import Client
     from hatch_staged.protocol.messages import FileUploadSession, Session
     from hatch_staged.protocol.simple import ProjectPage
@@ -36,18 +38,24 @@ class StagedOutcome:
 
 
 def stage(
-    release: Release, client: Client, *, jobs: int, reporter: Reporter, senders: Mapping[str, Sender] = SENDERS
+    release: Release,
+    client: Client,
+    *,
+    jobs: int,
+    reporter: Reporter,
+    senders: Mapping[str, Sender] = SENDERS,
+    make_signer: MakeSigner | None = None,
 ) -> StagedOutcome:
     """Make the publishing session of `release` hold its artifacts, `jobs` files at once, and verify that it does.
 
     Files that the session has with the same hashes are kept, others of the same name replaced, foreign ones left alone.
     When a file fails, the rest is stopped, its own file upload session is deleted, and the first failure is raised; the
     session stays, so that the next attempt continues where this one ended, but one that we made and that has no file is
-    canceled.  Nothing is published.
+    canceled.  With `make_signer`, files get attestations that have none.  Nothing is published.
     """
     session, created = client.create_or_join(release.project, str(release.version))
     try:
-        return _fill(session, release, client, jobs=jobs, reporter=reporter, senders=senders)
+        return _fill(session, release, client, jobs=jobs, reporter=reporter, senders=senders, make_signer=make_signer)
     except StagedError:
         if created:
             _withdraw_if_empty(session, client, reporter)
@@ -62,6 +70,7 @@ def _fill(
     jobs: int,
     reporter: Reporter,
     senders: Mapping[str, Sender],
+    make_signer: MakeSigner | None,
 ) -> StagedOutcome:
     if not session.status.editable:
         raise ConflictError(
@@ -69,8 +78,11 @@ def _fill(
             hint="wait for it to be published, or to fail",
         )
     mechanism, sender = choose(session, senders)
-    session, settled = _settle(release, session, client)
+    session, settled, page = _settle(release, session, client)
+    settled = attesting.late(settled, session, page, client, signing=make_signer is not None)
     reporter.planned(settled)
+    if make_signer is not None:
+        settled = attesting.signed(settled, make_signer)
     _Uploads(client, session, mechanism, sender, reporter).carry_out(settled.having(Step.UPLOAD, Step.REPLACE), jobs)
     return _verified(settled, client.session(session.links.session), client, reporter)
 
@@ -84,11 +96,14 @@ def _withdraw_if_empty(session: Session, client: Client, reporter: Reporter) -> 
         reporter.notice(f"an empty session is left: {error.what}")
 
 
-def _settle(release: Release, session: Session, client: Client) -> tuple[Session, Plan]:
-    """Return a plan that waits for nothing, and the session that it was made for."""
-    while not (made := plan(release, session, _page(release, session, client))).settled:
+def _settle(release: Release, session: Session, client: Client) -> tuple[Session, Plan, ProjectPage | None]:
+    """Return a plan that waits for nothing, and the session and the page that it was made for."""
+    while True:
+        page = _page(release, session, client)
+        made = plan(release, session, page)
+        if made.settled:
+            return session, made, page
         session = client.wait_for_files(session, [decision.artifact.filename for decision in made.having(Step.WAIT)])
-    return session, made
 
 
 def _page(release: Release, session: Session, client: Client) -> ProjectPage | None:

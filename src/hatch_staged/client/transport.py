@@ -131,19 +131,27 @@ class Transport:
         self._trusted.add(origin)
 
     def exchange(
-        self, method: str, url: str, *, headers: Mapping[str, str], content: Content = None, repeat: Repeat
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        content: Content = None,
+        repeat: Repeat,
+        authorized: bool = True,
     ) -> Answer:
-        """Make a request of the upload API, with credentials, and return its answer; redirects are not followed.
+        """Make a request of the upload API and return its answer; redirects are not followed.
 
-        Raises `ConfigurationError` if `url` is not one that the index named, `UnreachableError` without an answer.
+        It has the credentials, unless it is not to be `authorized`.  Raises `ConfigurationError` if `url` is not one
+        that the index named and they were to go there, `UnreachableError` without an answer.
         """
-        if _origin(url) not in self._trusted:
+        if authorized and _origin(url) not in self._trusted:
             raise ConfigurationError(
                 "this URL does not belong to the index, so it gets no credentials",
                 where=redact(url),
                 hint=f"is the index {redact(self.endpoint)} the right one?",
             )
-        response, answer = self._send(method, url, headers, content, repeat, authorized=True, whole=True)
+        response, answer = self._send(method, url, headers, content, repeat, authorized=authorized, whole=True)
         response.close()
         return answer
 

@@ -18,7 +18,7 @@ from hatch_staged.protocol.states import FileState, SessionState
 from hatch_staged.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from types import TracebackType
 
     from typing_extensions import Self
@@ -194,6 +194,40 @@ class Client:
             raise ArtifactError(f"this cannot be read: {error.strerror}", where=str(artifact.path)) from error
         if not answer.successful:
             raise refusal(answer, Asked.FILE, self._secrets)
+
+    def send_attestations(self, url: str, attestations: bytes) -> None:
+        """POST `attestations`, "a JSON array of attestation objects", to the ``attestations_url`` of a mechanism."""
+        headers = {"Content-Type": "application/json"}
+        self.execute("POST", url, headers=headers, content=attestations, authorized=True, idempotent=False)
+
+    def execute(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        content: Content,
+        authorized: bool,
+        idempotent: bool,
+    ) -> Answer:
+        """Make a request of a mechanism; `url` is as the index named it, which gets the credentials if `authorized`."""
+        if authorized:
+            self._transport.trust(url)
+        answer = self._transport.exchange(
+            method,
+            url,
+            headers={"Accept": f"{messages.CONTENT_TYPE}, {problems.CONTENT_TYPE}, */*", **headers},
+            content=content,
+            repeat=Repeat.ALWAYS if idempotent else Repeat.UNHEEDED,
+            authorized=authorized,
+        )
+        if not answer.successful:
+            raise refusal(answer, Asked.FILE, self._secrets)
+        return answer
+
+    def file(self, url: str) -> messages.FileUploadSession:
+        """Return the status of the file upload session at `url`: its ``link`` in the session."""
+        return self._file(self._ask("GET", url, Asked.FILE, repeat=Repeat.ALWAYS))
 
     def complete(self, file: messages.FileUploadSession) -> FileState:
         """Complete the file upload session, wait for deferred processing, and return what became of it.

@@ -12,7 +12,7 @@ import click
 from hatch.publish.plugin.interface import PublisherInterface
 
 from hatch_staged import releases
-from hatch_staged.client import artifacts
+from hatch_staged.client import artifacts, checks, plugins, signing
 from hatch_staged.errors import ConfigurationError
 from hatch_staged.hatch import context, progress
 from hatch_staged.hatch.context import IndexOptions
@@ -38,7 +38,7 @@ def _flag(text: str) -> bool:
 
 
 #: key of ``-o`` -> what reads its value, which raises `ValueError` with what is needed instead
-_KEYS: Mapping[str, Callable[[str], object]] = MappingProxyType({"jobs": _count})
+_KEYS: Mapping[str, Callable[[str], object]] = MappingProxyType({"jobs": _count, "attest": _flag})
 
 
 def _read(key: str, text: str) -> object:
@@ -54,6 +54,8 @@ class Options:
 
     #: None where the configuration decides
     jobs: int | None = None
+    #: whether artifacts get attestations that have none
+    attest: bool = False
 
     @classmethod
     def of(cls, given: Mapping[str, object]) -> Options:
@@ -82,15 +84,25 @@ class StagedPublisher(PublisherInterface):
             desk = context.open_desk(self.app, _index_options(options))
             configured = context.read_settings(self.app)
             found = artifacts.find(specs, root=Path(self.root), default=context.build_folder(self.app))
-            for path in artifacts.having_inside(found, desk.stage_file.name):
-                self.app.display_warning(
-                    f"{path} has {desk.stage_file.name} in it, with the session tokens that are in there, and differs "
-                    f"after every staging: add {desk.stage_file.name} to .gitignore and build again"
-                )
+            further = plugins.load()
+            for warning in checks.check(
+                found, further, known=releases.staged_before(desk), unwanted=desk.stage_file.name
+            ):
+                self.app.display_warning(warning)
+            if given.attest:
+                signing.require_extra()
             repository = desk.repository()
             with progress.reporter(stderr_of(self.app), quiet=self.app.quiet) as reporter:
                 staged = list(
-                    releases.stage(desk, repository, found, jobs=given.jobs or configured.jobs, reporter=reporter)
+                    releases.stage(
+                        desk,
+                        repository,
+                        found,
+                        jobs=given.jobs or configured.jobs,
+                        reporter=reporter,
+                        senders=further.senders(reporter.notice),
+                        make_signer=signing.ambient_signer if given.attest else None,
+                    )
                 )
             for release in staged:
                 self.app.display_success(f"{releases.label(release)} is staged on {repository.name}, not published")

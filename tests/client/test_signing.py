@@ -1,0 +1,45 @@
+"""Attestations with ambient credentials, of which there are none here."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from hatch_staged.client.signing import ambient_signer, require_extra
+from hatch_staged.errors import ConfigurationError, NotAllowedError
+
+_CI = ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+
+
+def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pypi_attestations", None)
+
+    for attempt in (require_extra, ambient_signer):
+        with pytest.raises(ConfigurationError, match="needs the extra `attestations`") as caught:
+            attempt()
+        assert caught.value.exit_code == 2
+
+
+def test_without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pypi_attestations")
+    for name in _CI:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GCE_METADATA_HOST", "127.0.0.1:9")
+    require_extra()
+
+    with pytest.raises(NotAllowedError, match="ambient credentials, and there are none") as caught:
+        ambient_signer()
+
+    assert caught.value.exit_code == 4
+    assert "id-token: write" in caught.value.hint
+
+
+def test_credentials_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pypi_attestations")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    for name in ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+    with pytest.raises(NotAllowedError, match="the ambient credentials cannot be used"):
+        ambient_signer()
