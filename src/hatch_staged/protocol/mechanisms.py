@@ -37,6 +37,11 @@ def is_server_specific(identifier: str) -> bool:
     return _SERVER_SPECIFIC.fullmatch(identifier) is not None
 
 
+def names(mechanism: Mapping[str, object], identifier: str) -> bool:
+    """Whether the ``mechanism`` map of a file upload session is for `identifier`, in either form."""
+    return mechanism.get("identifier") == identifier or identifier in mechanism
+
+
 def http_post_bytes(mechanism: Mapping[str, object]) -> HttpPostBytes:
     """Read the ``mechanism`` map of a file upload session.
 
