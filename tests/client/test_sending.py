@@ -100,6 +100,28 @@ def test_a_mechanism_of_a_plugin_sends_in_pieces_wherever_it_likes(
     assert "authorization" in done.headers
 
 
+def test_what_is_sent_again_is_told_once(
+    other: UploadServer, client: Client, make_release: MakeRelease, pauses: Pauses
+) -> None:
+    artifact = make_release(payload=b"x" * 700_000).artifacts[0]
+    told: list[int] = []
+    other.script("PUT", "/x", problem(500, "Oops"), Reply(200))
+
+    upload = Upload(client, {}, artifact, told.append)
+    upload.request(
+        "PUT",
+        f"{other.origin}/x",
+        headers={"Content-Length": str(artifact.size)},
+        content=upload.pieces,
+        authorized=False,
+        idempotent=True,
+    )
+
+    assert len(pauses) == 1
+    assert [seen.body for seen in other.seen] == [artifact.path.read_bytes()] * 2
+    assert sum(told) == artifact.size
+
+
 def test_an_answer_that_is_a_refusal_is_raised(
     index: UploadServer, other: UploadServer, client: Client, make_release: MakeRelease, pauses: Pauses
 ) -> None:

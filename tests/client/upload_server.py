@@ -357,7 +357,7 @@ def _handler(index: UploadServer) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(made.body)
             self.close_connection = self.close_connection or made.length is not None
 
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815 # the names that the base class looks for
+        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 # the names that the base class looks for
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # its name in the base class
             """Keep quiet."""

@@ -38,6 +38,7 @@ class Upload:
     ) -> None:
         self._client = client
         self._progress = progress
+        self._told = 0
         #: what is sent: `path`, `filename`, `size` and `hashes`
         self.artifact = artifact
         #: the ``mechanism`` map of the file upload session: what the index says of where and how
@@ -48,6 +49,7 @@ class Upload:
     def advanced(self, n_bytes: int) -> None:
         """Tell that `n_bytes` more of the file were sent; raises where the upload is to end because of another one."""
         try:
+            self._told += n_bytes
             self._progress(n_bytes)
         except BaseException as error:
             self.interruption = error
@@ -90,8 +92,20 @@ class Upload:
         index named; a pre-signed URL gets none.  What is `idempotent` is repeated where the network or the server
         fails.  Raises a `StagedError` without an answer, and for one that is not successful.
         """
+        before = self._told
+
+        def anew() -> Iterator[bytes]:
+            if self._told != before:
+                self.advanced(before - self._told)
+            return content()  # type: ignore[misc, operator] # it is callable, see below
+
         return self._client.execute(
-            method, url, headers=headers, content=content, authorized=authorized, idempotent=idempotent
+            method,
+            url,
+            headers=headers,
+            content=anew if callable(content) else content,
+            authorized=authorized,
+            idempotent=idempotent,
         )
 
     def send_bytes(self, target: HttpPostBytes) -> None:
