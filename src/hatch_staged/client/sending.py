@@ -199,8 +199,9 @@ class Execution:
 
 
 OURS = "hatch-staged"
+by_http_post_bytes: Sender = Execution(POST_BYTES, OURS)
 #: Without plugins.
-SENDERS: Mapping[str, Sender] = MappingProxyType({HTTP_POST_BYTES: Execution(POST_BYTES, OURS)})
+SENDERS: Mapping[str, Sender] = MappingProxyType({HTTP_POST_BYTES: by_http_post_bytes})
 
 
 def choose(session: Session, senders: Mapping[str, Sender] = SENDERS) -> tuple[str, Sender]:
