@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from hatch_staged.errors import ConfigurationError, NotAllowedError, StagedError, one_line
 
 if TYPE_CHECKING:
+    from sigstore.oidc import IdentityToken
     from sigstore.sign import Signer as SigstoreSigner
 
     from hatch_staged.client.artifacts import Artifact
@@ -43,41 +44,43 @@ def ambient_signer() -> Signer:
     Raises `ConfigurationError` without the extra ``attestations``, `NotAllowedError` without such credentials.
     """
     require_extra()
-    from sigstore.oidc import IdentityError, detect_credential  # noqa: PLC0415 - see above
+    from sigstore.oidc import IdentityError, IdentityToken, detect_credential  # noqa: PLC0415 - see above
 
     try:
         token = detect_credential()
+        identity = None if token is None else IdentityToken(token)
     except IdentityError as error:
         raise NotAllowedError(f"the ambient credentials cannot be used: {one_line(str(error))}") from error
-    if token is None:
+    if identity is None:
         raise NotAllowedError(
             "-o attest=true needs ambient credentials, and there are none on this machine",
             hint="run it in CI with an identity: on GitHub, with `permissions: id-token: write`",
         )
     try:
-        return _Sigstore(_signer(token))
+        return Sigstore(_signer(identity))
     except Exception as error:  # the network, a root of trust that has changed: none of it is documented
         raise _failed(error) from error
 
 
-def _signer(token: str) -> SigstoreSigner:
+def _signer(identity: IdentityToken) -> SigstoreSigner:
     from sigstore.models import ClientTrustConfig  # noqa: PLC0415 - see above
-    from sigstore.oidc import IdentityToken  # noqa: PLC0415
     from sigstore.sign import Signer as SigstoreSigner  # noqa: PLC0415
     from sigstore.sign import SigningContext  # noqa: PLC0415
 
     trust = ClientTrustConfig.production()
     # As pypi-attestations has it: an attestation has no place for what the second version of the log gives.
     trust.force_tlog_version = 1
-    return SigstoreSigner(IdentityToken(token), SigningContext.from_trust_config(trust))
+    return SigstoreSigner(identity, SigningContext.from_trust_config(trust))
 
 
-class _Sigstore:
+class Sigstore:
+    """A `Signer` with Sigstore's, which has the identity and one certificate for all that it signs."""
+
     def __init__(self, signer: SigstoreSigner) -> None:
         self._signer = signer
 
     def sign(self, artifact: Artifact) -> bytes:
-        """Sign."""
+        """Return an attestation of publication; it is in the public log then."""
         from pypi_attestations import Attestation, Distribution  # noqa: PLC0415 - see above
 
         try:
