@@ -14,6 +14,7 @@ from packaging.utils import InvalidName, canonicalize_name
 from packaging.version import InvalidVersion
 
 from hatch_staged.client import staging
+from hatch_staged.client.sending import SENDERS
 from hatch_staged.errors import ConfigurationError, ConflictError, ProtocolError, StagedError, StageGoneError
 from hatch_staged.protocol.states import FileState, SessionState
 from hatch_staged.protocol.versions import parse_version
@@ -22,13 +23,15 @@ from hatch_staged.stage import entries, stagefile
 from hatch_staged.stage.model import StagedArtifact, StagedRelease, StageFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
     from hatch_staged.client.artifacts import Release
     from hatch_staged.client.progress import Reporter
+    from hatch_staged.client.sending import Sender
+    from hatch_staged.client.signing import MakeSigner
     from hatch_staged.client.upload_api import Client
     from hatch_staged.connections import Connections
     from hatch_staged.protocol.messages import Session
@@ -76,19 +79,29 @@ def label(release: StagedRelease) -> str:
 
 
 def stage(
-    desk: Desk, repository: Repository, found: Sequence[Release], *, jobs: int, reporter: Reporter
+    desk: Desk,
+    repository: Repository,
+    found: Sequence[Release],
+    *,
+    jobs: int,
+    reporter: Reporter,
+    senders: Mapping[str, Sender] = SENDERS,
+    make_signer: MakeSigner | None = None,
 ) -> Iterator[StagedRelease]:
     """Stage each of the releases `found` at `repository`, write it into the stage file, and yield it.
 
-    Nothing is published.  Before the first byte is sent the stage file is read, and its folder tried, so that one that
-    is broken or cannot be written costs no upload.
+    `senders` are the upload mechanisms; with `make_signer`, files get attestations that have none.  Nothing is
+    published.  Before the first byte is sent the stage file is read, and its folder tried, so that one that is broken
+    or cannot be written costs no upload.
     """
     load_or_empty(desk.stage_file)
     if not os.access(desk.stage_file.parent, os.W_OK):
         raise StagedError("the stage file cannot be written there", where=str(desk.stage_file))
     with desk.connections.open(repository) as client:
         for release in found:
-            outcome = staging.stage(release, client, jobs=jobs, reporter=reporter)
+            outcome = staging.stage(
+                release, client, jobs=jobs, reporter=reporter, senders=senders, make_signer=make_signer
+            )
             staged = entries.from_session(
                 repository.url,
                 outcome.session,
@@ -99,6 +112,12 @@ def stage(
             )
             _keep(desk, staged)
             yield staged
+
+
+def staged_before(desk: Desk) -> frozenset[str]:
+    """Return the sha256 of every file that the stage file names, each of which an index has accepted."""
+    named = load_or_empty(desk.stage_file).releases
+    return frozenset(artifact.sha256 for release in named for artifact in release.artifacts)
 
 
 def load_or_empty(path: Path) -> StageFile:

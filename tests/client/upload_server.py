@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
     from types import TracebackType
 
     from typing_extensions import Self
@@ -30,7 +31,7 @@ TOKEN = "s3ssion-t0ken-of-the-publishing-session"
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer; `status` 0 drops the connection without any, `length` promises more bytes than there are."""
+    """One answer; see also `DROP` and `LOSE`; `length` promises more bytes than there are."""
 
     status: int
     body: bytes = b""
@@ -39,6 +40,8 @@ class Reply:
 
 
 DROP = Reply(0)
+#: the index does what it is asked for, and drops the connection
+LOSE = Reply(-1)
 
 
 def reply(status: int, message: object, kind: str = UPLOAD_JSON, **headers: str) -> Reply:
@@ -76,6 +79,8 @@ class File:
     looks: int = 0
     outcome: str = "completed"
     notices: list[str] = field(default_factory=list)
+    #: as they arrived
+    attestations: bytes = b""
 
 
 class UploadServer:
@@ -86,7 +91,13 @@ class UploadServer:
         #: whether a stage has a page
         self.pages = True
         self.extensions = True
+        #: when session and files expire, and what the next extensions make of it
+        self.expires = EXPIRES
+        self.grants: list[str] = []
         self.hashes_listed = True
+        #: whether it takes attestations, and the version of the simple API, which says since 1.3 who has some
+        self.attesting = False
+        self.page_version = "1.3"
         self.nested_mechanism = False
         self.mechanisms = ["vnd-acme-pigeon", "http-post-bytes"]
         self.join_status = 409
@@ -97,12 +108,15 @@ class UploadServer:
         self.publish_outcome = "published"
         #: file name -> reason: refused when completed
         self.refused: dict[str, str] = {}
+        #: whether it takes one upload at a time
+        self.serial = False
+        self.when_refused: Callable[[], object] = lambda: None
         self.status: str | None = None
         self.files: dict[str, File] = {}
         self.removed: list[str] = []
         self.seen: list[Seen] = []
         self._numbers = 0
-        self._scripts: list[tuple[str, re.Pattern[str], list[Reply]]] = []
+        self._scripts: list[tuple[str, re.Pattern[str], list[Reply], Callable[[], object]]] = []
         self._lock = Lock()
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._scheme = "http" if tls is None else "https"
@@ -131,9 +145,12 @@ class UploadServer:
         """The root endpoint."""
         return f"{self.origin}/api/2.0/"
 
-    def script(self, method: str, path: str, *replies: Reply) -> None:
-        """Answer the next requests of `method` to paths that match `path` with `replies`, one after the other."""
-        self._scripts.append((method, re.compile(path), list(replies)))
+    def script(self, method: str, path: str, *replies: Reply, then: Callable[[], object] = lambda: None) -> None:
+        """Answer the next requests of `method` to paths that match `path` with `replies`, one after the other.
+
+        Each time `then` happens in the index.
+        """
+        self._scripts.append((method, re.compile(path), list(replies), then))
 
     def asked(self, method: str, path: str = "") -> list[Seen]:
         """Return the requests of `method` to paths that match `path`."""
@@ -152,9 +169,13 @@ class UploadServer:
         """Return the scripted answer, else what the index makes of it."""
         with self._lock:
             self.seen.append(seen)
-            for method, path, replies in self._scripts:
+            for method, path, replies, then in self._scripts:
                 if replies and method == seen.method and path.search(seen.path):
-                    return replies.pop(0)
+                    scripted = replies.pop(0)
+                    if scripted is LOSE:
+                        self._answer(seen)
+                    then()
+                    return scripted
             return self._answer(seen)
 
     def session(self) -> dict[str, Any]:
@@ -165,7 +186,7 @@ class UploadServer:
             "meta": {"api-version": "2.0", "_unknown": 1},
             "links": links,
             "mechanisms": self.mechanisms,
-            "expires-at": EXPIRES,
+            "expires-at": self.expires,
             "status": self.status,
             "files": {
                 name: {"status": file.status, "link": f"{base}/f/{file.number}", "notices": file.notices}
@@ -184,13 +205,15 @@ class UploadServer:
         """Return an answer that tells the status of a file upload session."""
         base = f"{self.origin}/odd/place"
         fields = {"file_url": f"{base}/b/{file.number}"}
+        if self.attesting:
+            fields["attestations_url"] = f"{base}/a/{file.number}"
         flat = {"identifier": "http-post-bytes", **fields}
         links = {"file-upload-session": f"{base}/f/{file.number}", "complete": f"{base}/c/{file.number}"}
         body = {
             "meta": {"api-version": "2.0"},
             "links": links,
             "status": state or file.status,
-            "expires-at": EXPIRES,
+            "expires-at": self.expires,
             "mechanism": mechanism or ({"http-post-bytes": fields} if self.nested_mechanism else flat),
         }
         return reply(status, body, Retry_After="1")
@@ -200,7 +223,7 @@ class UploadServer:
         if parts == ["api", "2.0"] and seen.method == "POST":
             return self._create()
         if parts[:2] == ["odd", "place"]:
-            if parts[2] in {"f", "c", "b"}:
+            if parts[2] in {"f", "c", "b", "a"}:
                 return self._file(seen, parts[2], int(parts[3]))
             return self._session(seen, parts[2])
         if parts[0] == "stage" and self.previews and self.pages:
@@ -227,6 +250,7 @@ class UploadServer:
             self.status = "canceled"
             return Reply(204)
         if what == "e":
+            self.expires = self.grants.pop(0) if self.grants else self.expires
             return reply(200, self.session())
         if what == "p":
             self.status = "processing" if self.deferred_publish else self.publish_outcome
@@ -244,6 +268,9 @@ class UploadServer:
     def _create_file(self, request: dict[str, Any]) -> Reply:
         if request["filename"] in self.files:
             return problem(409, "That file is there already")
+        if self.serial and any(file.status == "pending" for file in self.files.values()):
+            self.when_refused()
+            return problem(409, "One at a time")
         self._numbers += 1
         file = File(request["filename"], request["hashes"], request["size"], self._numbers)
         self.files[file.filename] = file
@@ -253,8 +280,8 @@ class UploadServer:
         file = next((file for file in self.files.values() if file.number == number), None)
         if file is None:
             return problem(404, "No such file")
-        if what == "b":
-            file.content = seen.body
+        if what in {"a", "b"}:
+            setattr(file, {"a": "attestations", "b": "content"}[what], seen.body)
             return Reply(200)
         if what == "c":
             return self._complete(file)
@@ -290,13 +317,14 @@ class UploadServer:
                 "url": f"../../../../files/{file.number}/{name}",
                 "hashes": file.hashes if self.hashes_listed else {},
                 "size": len(file.content),
+                **({"provenance": f"../{name}.provenance"} if file.attestations else {}),
             }
             for name, file in self.files.items()
             if file.status == "completed"
         ]
         if not files:
             return problem(404, "No such project")
-        return reply(200, {"meta": {"api-version": "1.1"}, "name": project, "files": files}, SIMPLE_JSON)
+        return reply(200, {"meta": {"api-version": self.page_version}, "name": project, "files": files}, SIMPLE_JSON)
 
 
 class _Server(ThreadingHTTPServer):
@@ -327,7 +355,7 @@ def _handler(index: UploadServer) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
             made = index.answer(Seen(self.command, self.path, headers, body))
-            if made.status == 0:
+            if made is DROP or made is LOSE:
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
@@ -340,7 +368,7 @@ def _handler(index: UploadServer) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(made.body)
             self.close_connection = self.close_connection or made.length is not None
 
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815 # the names that the base class looks for
+        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 # the names that the base class looks for
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # its name in the base class
             """Keep quiet."""
