@@ -28,7 +28,8 @@ from hatch_staged.client.upload_api import Client
 from hatch_staged.client.waiting import Waiter
 from hatch_staged.errors import ConflictError, StagedError, StageGoneError
 from hatch_staged.index import tokens
-from hatch_staged.index.core import Limits, open_index
+from hatch_staged.index.configuration import Limits
+from hatch_staged.index.core import open_index
 from hatch_staged.index.worker import work
 from hatch_staged.protocol.mechanisms import HTTP_POST_BYTES, http_post_bytes
 from hatch_staged.protocol.states import (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import click
 from hatch.publish.plugin.interface import PublisherInterface
@@ -18,11 +19,55 @@ from hatch_staged.hatch.context import IndexOptions
 from hatch_staged.hatch.display import reporting, stderr_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 #: What Hatch itself puts among the options of every publisher.
 _HATCHS_OWN = {"no_prompt", "initialize_auth"}
-_OURS = ("jobs",)
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ValueError("a whole number of at least 1 is needed")
+    return int(text)
+
+
+def _flag(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError("true or false is needed")
+    return text == "true"
+
+
+#: key of ``-o`` -> what reads its value, which raises `ValueError` with what is needed instead
+_KEYS: Mapping[str, Callable[[str], object]] = MappingProxyType({"jobs": _count})
+
+
+def _read(key: str, text: str) -> object:
+    try:
+        return _KEYS[key](text)
+    except ValueError as error:
+        raise ConfigurationError(f"-o {key}={text}: {error}") from None
+
+
+@dataclass(frozen=True)
+class Options:
+    """What ``-o KEY=VALUE`` says of one run; a field for each key, with an underscore for each hyphen."""
+
+    #: None where the configuration decides
+    jobs: int | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, object]) -> Options:
+        """Return what Hatch collected; raise `ConfigurationError` for a key that is unknown, or a value that is wrong.
+
+        What Hatch itself puts among the options of every publisher is passed over.
+        """
+        ours = {key: str(value) for key, value in given.items() if key not in _HATCHS_OWN}
+        if unknown := sorted(ours.keys() - _KEYS.keys()):
+            raise ConfigurationError(
+                f"unknown options: {', '.join(f'-o {key}' for key in unknown)}", hint=f"known: {', '.join(_KEYS)}"
+            )
+        read: dict[str, Any] = {key.replace("-", "_"): _read(key, text) for key, text in ours.items()}
+        return cls(**read)
 
 
 class StagedPublisher(PublisherInterface):
@@ -33,7 +78,7 @@ class StagedPublisher(PublisherInterface):
     def publish(self, specs: list[str], options: dict[str, object]) -> None:
         """Stage the files, folders and globs `specs`; without any, what the project's builds left."""
         with reporting():
-            given = _own_options(options)
+            given = Options.of(options)
             desk = context.open_desk(self.app, _index_options(options))
             configured = context.read_settings(self.app)
             found = artifacts.find(specs, root=Path(self.root), default=context.build_folder(self.app))
@@ -45,7 +90,7 @@ class StagedPublisher(PublisherInterface):
             repository = desk.repository()
             with progress.reporter(stderr_of(self.app), quiet=self.app.quiet) as reporter:
                 staged = list(
-                    releases.stage(desk, repository, found, jobs=given.get("jobs", configured.jobs), reporter=reporter)
+                    releases.stage(desk, repository, found, jobs=given.jobs or configured.jobs, reporter=reporter)
                 )
             for release in staged:
                 self.app.display_success(f"{releases.label(release)} is staged on {repository.name}, not published")
@@ -75,17 +120,3 @@ def _index_options(options: Mapping[str, object]) -> IndexOptions:
     running = click.get_current_context(silent=True)
     given = IndexOptions.of(running) if running is not None else IndexOptions()
     return replace(given, no_prompt=bool(options.get("no_prompt")))
-
-
-def _own_options(options: Mapping[str, object]) -> dict[str, int]:
-    unknown = sorted(options.keys() - _HATCHS_OWN - set(_OURS))
-    if unknown:
-        raise ConfigurationError(
-            f"unknown options: {', '.join(f'-o {name}' for name in unknown)}", hint=f"known: {', '.join(_OURS)}"
-        )
-    jobs = options.get("jobs")
-    if jobs is None:
-        return {}
-    if not str(jobs).isascii() or not str(jobs).isdigit() or int(str(jobs)) < 1:
-        raise ConfigurationError(f"-o jobs={jobs}: a whole number of at least 1 is needed")
-    return {"jobs": int(str(jobs))}
