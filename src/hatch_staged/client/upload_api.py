@@ -111,7 +111,12 @@ class Client:
 
         In this session, as in those of all other methods, notices and file names are such as may be shown.
         """
-        return self._look_at_session(url)[0]
+        return self.look(url)[0]
+
+    def look(self, url: str) -> tuple[messages.Session, float | None]:
+        """Return what `session` does, and for how many seconds the index wants to be left alone, if it says so."""
+        answer = self._ask("GET", url, Asked.SESSION, repeat=Repeat.ALWAYS)
+        return self._session(answer, Asked.SESSION), self._wanted_pause(answer)
 
     def wait_for_files(self, session: messages.Session, filenames: Collection[str]) -> messages.Session:
         """Return the session as soon as none of its files with these names is ``processing``."""
@@ -121,7 +126,7 @@ class Client:
                 file.status is not FileState.PROCESSING for name, file in found.files.items() if name in filenames
             )
 
-        return self._transport.waiter.until_settled(lambda: self._look_at_session(session.links.session), settled)
+        return self._transport.waiter.until_settled(lambda: self.look(session.links.session), settled)
 
     def publish(self, session: messages.Session) -> messages.Session:
         """Publish the session, wait for deferred processing, and return the published session.
@@ -133,7 +138,7 @@ class Client:
             # No further look: the status URL of a published session "MAY return 404", and published it is.
             return msgspec.structs.replace(session, status=SessionState.PUBLISHED)
         published = self._transport.waiter.until_settled(
-            lambda: self._look_at_session(session.links.session),
+            lambda: self.look(session.links.session),
             lambda found: found.status is not SessionState.PROCESSING,
             first_pause=self._wanted_pause(answer),
         )
@@ -261,10 +266,6 @@ class Client:
         if answer.successful or answer.status in also_expected:
             return answer
         raise refusal(answer, asked, self._secrets)
-
-    def _look_at_session(self, url: str) -> tuple[messages.Session, float | None]:
-        answer = self._ask("GET", url, Asked.SESSION, repeat=Repeat.ALWAYS)
-        return self._session(answer, Asked.SESSION), self._wanted_pause(answer)
 
     def _wanted_pause(self, answer: Answer) -> float | None:
         return self._transport.waiter.retry_after(answer.headers.get("retry-after"))

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from hatch.publish.plugin.interface import PublisherInterface
 
-from hatch_staged import releases
+from hatch_staged import releases, status
 from hatch_staged.client import artifacts
+from hatch_staged.client.progress import Both
 from hatch_staged.errors import ConfigurationError
 from hatch_staged.hatch import context, progress
 from hatch_staged.hatch.context import IndexOptions
 from hatch_staged.hatch.display import reporting, stderr_of
+from hatch_staged.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,7 +40,7 @@ def _flag(text: str) -> bool:
 
 
 #: key of ``-o`` -> what reads its value, which raises `ValueError` with what is needed instead
-_KEYS: Mapping[str, Callable[[str], object]] = MappingProxyType({"jobs": _count})
+_KEYS: Mapping[str, Callable[[str], object]] = MappingProxyType({"jobs": _count, "json": _flag})
 
 
 def _read(key: str, text: str) -> object:
@@ -54,6 +56,8 @@ class Options:
 
     #: None where the configuration decides
     jobs: int | None = None
+    #: whether stdout gets the outcome as a JSON document
+    json: bool = False
 
     @classmethod
     def of(cls, given: Mapping[str, object]) -> Options:
@@ -79,6 +83,8 @@ class StagedPublisher(PublisherInterface):
         """Stage the files, folders and globs `specs`; without any, what the project's builds left."""
         with reporting():
             given = Options.of(options)
+        outcome = Outcome("stage")
+        with reporting(outcome if given.json else None):
             desk = context.open_desk(self.app, _index_options(options))
             configured = context.read_settings(self.app)
             found = artifacts.find(specs, root=Path(self.root), default=context.build_folder(self.app))
@@ -88,10 +94,15 @@ class StagedPublisher(PublisherInterface):
                     f"after every staging: add {desk.stage_file.name} to .gitignore and build again"
                 )
             repository = desk.repository()
-            with progress.reporter(stderr_of(self.app), quiet=self.app.quiet) as reporter:
-                staged = list(
-                    releases.stage(desk, repository, found, jobs=given.jobs or configured.jobs, reporter=reporter)
-                )
+            outcome.staging_at(repository.url)
+            staged = []
+            with progress.reporter(stderr_of(self.app), quiet=self.app.quiet) as shown:
+                reporter = Both(shown, outcome)
+                for release in releases.stage(
+                    desk, repository, found, jobs=given.jobs or configured.jobs, reporter=reporter
+                ):
+                    outcome.add(status.as_noted(release))
+                    staged.append(release)
             for release in staged:
                 self.app.display_success(f"{releases.label(release)} is staged on {repository.name}, not published")
             self.app.display_info(f"{desk.stage_file} names it: test it, then `hatch stage publish` or `cancel`")
