@@ -37,7 +37,7 @@ class Meanwhile:
     @property
     def waiter(self) -> Waiter:
         """Waits without any time passing."""
-        return Waiter(sleep=self._sleep, now=self.clock)
+        return Waiter(sleep=self._sleep, now=self.clock, chance=lambda: 1.0)
 
     def wait(self, desk: Desk, within: timedelta | None = timedelta(days=60)) -> list[ReleaseStatus]:
         """Wait for all releases."""

@@ -89,8 +89,12 @@ class Pauses(list[float]):
     """A clock that only sleeping moves; the list of what was slept, in seconds."""
 
     def waiter(self, patience: Patience | None = None) -> Waiter:
-        """Return a waiter on this clock."""
-        return Waiter(patience or Patience(), self.append, lambda: NOON + timedelta(seconds=sum(self)))
+        """Return a waiter on this clock, which pauses as long as it may."""
+        return Waiter(patience or Patience(), self.append, self.now, lambda: 1.0)
+
+    def now(self) -> datetime:
+        """Return the time."""
+        return NOON + timedelta(seconds=sum(self))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hatch_staged.client.answers import Answer, Asked, decode, printable, refusal
+from hatch_staged.client.answers import Answer, Asked, FailingError, decode, printable, refusal
 from hatch_staged.errors import (
     ConfigurationError,
     ConflictError,
@@ -16,7 +16,6 @@ from hatch_staged.errors import (
     ProtocolError,
     StagedError,
     StageGoneError,
-    UnreachableError,
 )
 from hatch_staged.index.refusals import RefusedError
 from hatch_staged.protocol.messages import CONTENT_TYPE, Session
@@ -45,9 +44,9 @@ def answer(status: int, body: object = None, **headers: str) -> Answer:
         (410, StageGoneError),
         (413, StagedError),
         (422, StagedError),
-        (429, UnreachableError),
-        (500, UnreachableError),
-        (503, UnreachableError),
+        (429, FailingError),
+        (500, FailingError),
+        (503, FailingError),
     ],
 )
 def test_what_a_status_means(asked: Asked, status: int, error: type[StagedError]) -> None:
@@ -83,9 +82,9 @@ def test_what_our_index_says_is_not_said_twice(kind: type[RefusedError]) -> None
         (410, ConfigurationError, ConfigurationError),
         (415, ConfigurationError, ConfigurationError),
         (422, StagedError, ConfigurationError),
-        (429, UnreachableError, UnreachableError),
+        (429, FailingError, FailingError),
         (501, ConfigurationError, ConfigurationError),
-        (502, UnreachableError, UnreachableError),
+        (502, FailingError, FailingError),
     ],
 )
 def test_at_the_root_endpoint_there_may_be_no_upload_2(

@@ -421,7 +421,7 @@ def test_the_page_of_a_stage(index: UploadServer, client: Client) -> None:
     ],
 )
 def test_a_page_that_is_none(index: UploadServer, client: Client, answer: Reply, error: type[StagedError]) -> None:
-    index.script("GET", "/simple/foo/$", answer)
+    index.script("GET", "/simple/foo/$", *[answer] * 8)
 
     with pytest.raises(error):
         client.project_page(f"{index.origin}/simple", "foo")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta, timezone
 from itertools import count
 from typing import TYPE_CHECKING
@@ -19,8 +20,50 @@ if TYPE_CHECKING:
 PATIENCE = Patience(attempts=5, shortest=1, longest=3, processing=10)
 
 
-def test_retries_grow_to_the_longest_pause(pauses: Pauses) -> None:
-    assert list(pauses.waiter(PATIENCE).retries()) == [1, 2, 3, 3]
+def attempt(waiter: Waiter, **arguments: bool) -> None:
+    """Fail until it is enough."""
+    attempts = waiter.attempts(**arguments)
+    while attempts.pause():
+        pass
+
+
+def test_pauses_grow_to_the_longest(pauses: Pauses) -> None:
+    attempt(pauses.waiter(PATIENCE))
+    assert pauses == [1, 2, 3, 3]
+
+
+def test_an_index_that_never_answered_is_given_up_sooner(pauses: Pauses) -> None:
+    attempt(pauses.waiter(replace(PATIENCE, first_attempts=2)), reached=False)
+    assert pauses == [1]
+
+
+def test_a_pause_is_any_part_of_what_it_may_be_but_never_less_than_the_index_asks_for() -> None:
+    slept: list[float] = []
+    chances = iter([0.5, 0.0, 0.25])
+    attempts = Waiter(PATIENCE, slept.append, chance=lambda: next(chances)).attempts()
+
+    assert attempts.pause()
+    assert attempts.pause(7)
+    assert attempts.pause(0.1)
+
+    assert slept == [0.5, 7, 0.75]
+
+
+def test_a_request_fails_for_a_bounded_time(pauses: Pauses) -> None:
+    attempts = pauses.waiter(replace(PATIENCE, failing=20)).attempts()
+    assert attempts.pause(15)
+    pauses.append(4)
+    assert not attempts.pause(2), "a request that timed out takes its time, too"
+    assert pauses.waiter(replace(PATIENCE, failing=20)).attempts().pause(20)
+    assert not pauses.waiter(replace(PATIENCE, failing=20)).attempts().pause(21)
+
+
+def test_all_failures_together_take_a_bounded_time(pauses: Pauses) -> None:
+    waiter = pauses.waiter(replace(PATIENCE, failures=20))
+    attempt(waiter)
+    attempt(waiter)
+    attempt(waiter)
+    assert pauses == [1, 2, 3, 3, 1, 2, 3, 3, 1]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +119,9 @@ def test_waiting_is_bounded_whatever_the_index_asks_for(wishes: list[float | Non
     asked = iter(wishes)
 
     with pytest.raises(UnreachableError, match="still processing after 10 seconds"):
-        Waiter(PATIENCE, slept.append).until_settled(lambda: (0, next(asked)), lambda _: False, first_pause=first)
+        Waiter(PATIENCE, slept.append, chance=lambda: 1.0).until_settled(
+            lambda: (0, next(asked)), lambda _: False, first_pause=first
+        )
 
     assert sum(slept) == pytest.approx(PATIENCE.processing)
 

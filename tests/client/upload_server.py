@@ -30,7 +30,7 @@ TOKEN = "s3ssion-t0ken-of-the-publishing-session"
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer; `status` 0 drops the connection without any, `length` promises more bytes than there are."""
+    """One answer; see also `DROP` and `LOSE`; `length` promises more bytes than there are."""
 
     status: int
     body: bytes = b""
@@ -39,6 +39,8 @@ class Reply:
 
 
 DROP = Reply(0)
+#: the index does what it is asked for, and drops the connection
+LOSE = Reply(-1)
 
 
 def reply(status: int, message: object, kind: str = UPLOAD_JSON, **headers: str) -> Reply:
@@ -86,6 +88,9 @@ class UploadServer:
         #: whether a stage has a page
         self.pages = True
         self.extensions = True
+        #: when session and files expire, and what the next extensions make of it
+        self.expires = EXPIRES
+        self.grants: list[str] = []
         self.hashes_listed = True
         self.nested_mechanism = False
         self.mechanisms = ["vnd-acme-pigeon", "http-post-bytes"]
@@ -154,7 +159,10 @@ class UploadServer:
             self.seen.append(seen)
             for method, path, replies in self._scripts:
                 if replies and method == seen.method and path.search(seen.path):
-                    return replies.pop(0)
+                    scripted = replies.pop(0)
+                    if scripted is LOSE:
+                        self._answer(seen)
+                    return scripted
             return self._answer(seen)
 
     def session(self) -> dict[str, Any]:
@@ -165,7 +173,7 @@ class UploadServer:
             "meta": {"api-version": "2.0", "_unknown": 1},
             "links": links,
             "mechanisms": self.mechanisms,
-            "expires-at": EXPIRES,
+            "expires-at": self.expires,
             "status": self.status,
             "files": {
                 name: {"status": file.status, "link": f"{base}/f/{file.number}", "notices": file.notices}
@@ -190,7 +198,7 @@ class UploadServer:
             "meta": {"api-version": "2.0"},
             "links": links,
             "status": state or file.status,
-            "expires-at": EXPIRES,
+            "expires-at": self.expires,
             "mechanism": mechanism or ({"http-post-bytes": fields} if self.nested_mechanism else flat),
         }
         return reply(status, body, Retry_After="1")
@@ -227,6 +235,7 @@ class UploadServer:
             self.status = "canceled"
             return Reply(204)
         if what == "e":
+            self.expires = self.grants.pop(0) if self.grants else self.expires
             return reply(200, self.session())
         if what == "p":
             self.status = "processing" if self.deferred_publish else self.publish_outcome
@@ -327,7 +336,7 @@ def _handler(index: UploadServer) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
             made = index.answer(Seen(self.command, self.path, headers, body))
-            if made.status == 0:
+            if made is DROP or made is LOSE:
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return

@@ -54,6 +54,8 @@ class FakeIndex:
         self.created = 201
         #: whether the answer to a creation says where the session is
         self.located = True
+        #: how it takes credentials
+        self.challenge = "Basic"
         #: (method, path) -> answers, one after the other; the last one stays
         self.script: dict[tuple[str, str], list[Reply]] = {}
         self.seen: list[Seen] = []
@@ -96,8 +98,8 @@ class FakeIndex:
         replies = self.script.get((seen.method, seen.path), [])
         if replies:
             return replies.pop(0) if len(replies) > 1 else replies[0]
-        if not _knows(seen.headers.get("authorization", "")):
-            return Reply(401, headers={"WWW-Authenticate": "Basic"})
+        if not self._knows(seen.headers.get("authorization", "")):
+            return Reply(401, headers={"WWW-Authenticate": self.challenge})
         if (seen.method, seen.path) == ("POST", "/root"):
             return self._create(seen)
         return Reply(204) if seen.method == "DELETE" else Reply(404)
@@ -110,10 +112,10 @@ class FakeIndex:
         assert isinstance(links, dict)
         return reply(self.created, body, **({"Location": links["session"]} if self.located else {}))
 
-
-def _knows(credentials: str) -> bool:
-    basic = base64.b64encode(f"__token__:{TOKEN}".encode()).decode()
-    return credentials in {f"Basic {basic}", f"Bearer {TOKEN}"}
+    def _knows(self, credentials: str) -> bool:
+        basic = base64.b64encode(f"__token__:{TOKEN}".encode()).decode()
+        known = {"Basic": f"Basic {basic}", "Bearer": f"Bearer {TOKEN}"}
+        return any(scheme in self.challenge and credentials == told for scheme, told in known.items())
 
 
 def _handler(index: FakeIndex) -> type[BaseHTTPRequestHandler]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import sys
@@ -56,3 +57,9 @@ def test_a_file_of_checks_names_its_section_of_the_pep(path: Path) -> None:
     assert first.startswith('PEP 694, "')
     covered = {requirements()[identifier].section for each in checks(path).values() for identifier in each}
     assert covered & set(re.findall(r'"(.*?)"', first))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_assertion_says_what_was_seen(path: Path) -> None:
+    asserted = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Assert)]
+    assert [node.lineno for node in asserted if node.msg is None] == []

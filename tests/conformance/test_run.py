@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import xml.etree.ElementTree as ET
 from textwrap import dedent
 from typing import TYPE_CHECKING
@@ -105,6 +106,21 @@ def test_only_the_first_line_of_what_was_seen_is_told(write: Write) -> None:
     assert outcome.seen == "first"
 
 
+@pytest.mark.parametrize(
+    ("raised", "seen"),
+    [
+        ("AssertionError('no')", "no"),
+        ("wire.NoAnswerError('GET got no answer')", "GET got no answer"),
+        ("json.JSONDecodeError('no', '', 0)", "JSONDecodeError: no: line 1 column 1 (char 0)"),
+        ("ValueError('a.b: c')", "ValueError: a.b: c"),
+    ],
+)
+def test_what_was_raised_is_told_without_where_it_is_defined(write: Write, raised: str, seen: str) -> None:
+    folder = write(f"import json\nfrom hatch_staged.conformance import wire\n@created\ndef test_it(): raise {raised}")
+    [outcome] = outcomes(folder).values()
+    assert outcome.seen == seen
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_trouble_before_or_after_a_check_fails_it(write: Write, when: str) -> None:
     lines = ["    yield", "    raise OSError('the disk')"]
@@ -161,6 +177,38 @@ def test_junit_has_the_requirements_of_each_check(write: Write, tmp_path: Path) 
     }
 
 
+def test_junit_has_neither_secrets_nor_folders(write: Write, tmp_path: Path) -> None:
+    secrets = ("t0ken-one", "t0ken-two", "s3cret")
+    target = Target(TARGET.root, secrets[0], other_token=secrets[1], grant=f"grant --password {secrets[2]}")
+    folder = write("""
+        from hatch_staged.conformance import steps
+        from hatch_staged.conformance.artifacts import fresh_release
+        from hatch_staged.conformance.wire import Principal, Wire
+
+        @pytest.fixture
+        def index(pytestconfig): return pytestconfig.stash[TARGET]
+
+        @pytest.fixture
+        def people(index): return [Principal(Wire(5), index.token), Principal(Wire(5), index.other_token)]
+
+        @created
+        def test_a_step(index, people): steps.open_session(people[0], index.root, fresh_release())
+
+        @created
+        def test_an_assertion(index, people): assert (index, people) == ()
+
+        @created
+        def test_a_skip(index, people): index.require_simple()
+    """)
+    engine.run(target, checks=folder, junit=tmp_path / "out.xml")
+    written = (tmp_path / "out.xml").read_text()
+    [suite] = ET.fromstring(written)  # noqa: S314 - ours
+    assert (suite.get("name"), suite.get("failures"), suite.get("skipped")) == ("hatch-staged conformance", "2", "1")
+    assert [word for word in (*secrets, str(folder), str(engine.CHECKS.parent)) if word in written] == []
+    # It says where, nevertheless.
+    assert re.search(r"got no answer.*\nsteps\.py:[0-9]+\n", written, re.DOTALL)
+
+
 # Its surroundings
 
 
@@ -190,8 +238,19 @@ def test_there_is_no_verdict_if_the_checks_cannot_be_read(write: Write) -> None:
 
 def test_there_is_no_verdict_if_the_run_is_ended_early(write: Write) -> None:
     folder = write("@created\ndef test_it(): pytest.exit('too many requests', returncode=1)")
-    with pytest.raises(SuiteError, match="too many requests"):
+    with pytest.raises(SuiteError, match="too many requests") as caught:
         outcomes(folder)
+    assert caught.value.exit_code == 1
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_there_is_no_verdict_if_a_command_of_the_operators_does_not_work(write: Write, when: str) -> None:
+    lines = ["    yield", "    pytest.exit('--grant ended with 1', returncode=2)"]
+    body = "\n".join(lines if when == "after" else reversed(lines))
+    folder = write(f"@pytest.fixture\ndef shared():\n{body}\n\n@created\ndef test_it(shared): pass\n")
+    with pytest.raises(SuiteError, match="--grant ended with 1") as caught:
+        outcomes(folder)
+    assert caught.value.exit_code == 2
 
 
 def test_there_is_no_verdict_if_somebody_interrupts(write: Write) -> None:

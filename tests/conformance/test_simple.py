@@ -36,8 +36,23 @@ def test_a_page_in_html_lists_the_same(fake: FakeIndex, owner: Principal) -> Non
     fake.script[PAGE] = [Reply(200, page, HTML)]
     assert simple.files(owner, f"{fake.origin}/simple/", "foo") == {
         "foo-1.0.tar.gz": ListedFile(f"{fake.origin}/files/foo-1.0.tar.gz", {"sha256": "ab"}),
-        "foo-1.0-py3-none-any.whl": ListedFile("https://elsewhere.test/foo-1.0-py3-none-any.whl", {}),
+        "foo-1.0-py3-none-any.whl": ListedFile("https://elsewhere.test/foo-1.0-py3-none-any.whl", {}, elsewhere=True),
     }
+
+
+def test_the_name_of_a_file_in_html_is_the_text_of_its_anchor(fake: FakeIndex, owner: Principal) -> None:
+    page = b"<a href='/get?file=foo%2D1.0.tar.gz&amp;by=us#sha256=ab'> foo-<wbr>1.0.tar.gz </a>"
+    fake.script[PAGE] = [Reply(200, page, HTML)]
+    assert simple.files(owner, f"{fake.origin}/simple/", "foo") == {
+        "foo-1.0.tar.gz": ListedFile(f"{fake.origin}/get?file=foo%2D1.0.tar.gz&by=us", {"sha256": "ab"})
+    }
+
+
+@pytest.mark.parametrize("told", [{}, {"files": {}}, {"files": ["foo"]}, {"files": [{"filename": "foo"}]}], ids=repr)
+def test_a_page_that_lists_no_files_fails_the_check(fake: FakeIndex, owner: Principal, told: object) -> None:
+    fake.script[PAGE] = [Reply(200, json.dumps(told).encode(), JSON)]
+    with pytest.raises(AssertionError, match=r"files is no array|is no object|url is missing in"):
+        simple.files(owner, f"{fake.origin}/simple/", "foo")
 
 
 def test_a_project_that_is_not_there_has_no_files(fake: FakeIndex, owner: Principal) -> None:
@@ -62,3 +77,10 @@ def test_a_listed_file_is_downloaded_or_the_check_fails(fake: FakeIndex, owner: 
     assert simple.download(owner, file) == b"bytes"
     with pytest.raises(AssertionError, match="could not be downloaded"):
         simple.download(owner, file)
+
+
+def test_the_token_is_not_sent_to_another_host_than_that_of_the_page(fake: FakeIndex, owner: Principal) -> None:
+    fake.script["GET", "/foo"] = [Reply(200, b"bytes")]
+    simple.download(owner, ListedFile(f"{fake.origin}/foo", {}))
+    simple.download(owner, ListedFile(f"{fake.origin}/foo", {}, elsewhere=True))
+    assert ["authorization" in seen.headers for seen in fake.seen] == [True, False]

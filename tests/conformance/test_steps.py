@@ -151,5 +151,29 @@ def test_a_session_that_is_not_published_fails_the_check(fake: FakeIndex, owner:
 
 
 def test_a_status_that_cannot_be_read_fails_the_check(fake: FakeIndex, owner: Principal) -> None:
+    session = opened(fake, owner)
+    fake.script["GET", session.url.removeprefix(fake.origin)] = [Reply(500)]
     with pytest.raises(AssertionError, match="the status could not be read"):
-        steps.session_state(owner, opened(fake, owner))
+        steps.session_state(owner, session)
+
+
+# States
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_what_has_ended_may_be_gone_and_nothing_else(fake: FakeIndex, owner: Principal, status: int) -> None:
+    fake.script["GET", "/it"] = [Reply(status)]
+    url = f"{fake.origin}/it"
+    assert steps.state(owner, url) == steps.GONE
+    for end in ("published", "canceled"):
+        with pytest.raises(pytest.skip.Exception, match="the index serves no status after its end"):
+            steps.expect(owner, url, end, "its end")
+    with pytest.raises(AssertionError, match="gone, not open, after its creation"):
+        steps.expect(owner, url, "open", "its creation")
+
+
+def test_another_state_than_was_expected_fails_the_check(fake: FakeIndex, owner: Principal) -> None:
+    fake.script["GET", "/it"] = [reply(200, {"status": "open"})]
+    steps.expect(owner, f"{fake.origin}/it", "open", "its creation")
+    with pytest.raises(AssertionError, match="open, not canceled, after its end"):
+        steps.expect(owner, f"{fake.origin}/it", "canceled", "its end")

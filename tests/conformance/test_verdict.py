@@ -8,7 +8,7 @@ import json
 from rich.console import Console
 
 from hatch_staged.conformance.requirements import requirements, unobservable
-from hatch_staged.conformance.verdict import Outcome, Result, Verdict, as_json, judge, show, summary
+from hatch_staged.conformance.verdict import Outcome, Result, Verdict, as_json, judge, show, show_failures, summary
 
 MUST, SHOULD = "SESSION-CREATE-10", "SESSION-CREATE-16"
 
@@ -75,6 +75,32 @@ def test_the_sum_tells_how_many_of_the_failed_are_musts() -> None:
     found = judge([outcome(Result.FAILED), outcome(Result.FAILED, covered=SHOULD), outcome(Result.PASSED, covered="x")])
     assert summary(found) == f"0 passed, 2 failed (1 of them MUST), {len(requirements()) - 2} skipped"
     assert summary([verdict(outcome(Result.PASSED))]) == "1 passed, 0 failed (0 of them MUST), 0 skipped"
+
+
+def test_the_sum_tells_how_many_an_option_would_let_it_try() -> None:
+    found = [verdict(outcome(Result.SKIPPED, "--simple was not given")), verdict(outcome(Result.SKIPPED, "no stage"))]
+    assert summary(found).endswith("2 skipped (1 of them for want of an option)")
+    assert not any(each.wants_option for each in judge([]))
+
+
+def test_failures_are_lines_below_their_sections_and_the_same_is_told_once() -> None:
+    found = judge(
+        [
+            outcome(Result.FAILED, "created with [bold] 200 " + "x" * 300, covered=MUST),
+            outcome(Result.FAILED, "created with [bold] 200 " + "x" * 300, covered="SESSION-CREATE-11"),
+            outcome(Result.FAILED, "a second one", covered="SESSION-MULTIPLE-02"),
+            outcome(Result.PASSED, covered=SHOULD),
+        ]
+    )
+    console = Console(file=io.StringIO(), width=80)
+    show_failures(found, console)
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().splitlines() == [
+        "Create a Publishing Session",
+        f"  {MUST} (MUST), SESSION-CREATE-11 (MUST): created with [bold] 200 {'x' * 300}",
+        "Multiple Session Creation Requests",
+        "  SESSION-MULTIPLE-02 (MUST): a second one",
+    ]
 
 
 def test_a_section_is_a_table_with_what_was_seen() -> None:

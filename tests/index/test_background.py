@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from typing import TYPE_CHECKING
+
+from anyio.to_thread import current_default_thread_limiter
+from starlette.concurrency import run_in_threadpool
 
 from hatch_staged.index.background import Repeated
 
@@ -23,6 +25,7 @@ def test_it_is_called_at_once_and_when_it_is_woken() -> None:
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
+        current_default_thread_limiter().total_tokens = 1  # they take turns
         repeated = Repeated("it", lambda _: loop.call_soon_threadsafe(called.put_nowait, None), every=1e6)
         repeated.wake()  # before it is entered, that means nothing
         async with repeated:
@@ -31,8 +34,8 @@ def test_it_is_called_at_once_and_when_it_is_woken() -> None:
                 assert called.empty()
                 repeated.wake()
             await asyncio.wait_for(called.get(), PATIENCE)
-            for _ in range(10):  # time enough for another call
-                await asyncio.to_thread(int)
+            for _ in range(2):  # the first waits for the end of that call, the second for another one
+                await run_in_threadpool(int)
             assert called.empty()
 
     asyncio.run(run())
@@ -59,18 +62,19 @@ def test_it_is_called_every_so_often_whatever_happens(caplog: pytest.LogCaptureF
 
 
 def test_leaving_tells_it_to_stop_and_waits_for_it() -> None:
-    begun, ended = threading.Event(), []
+    begun, left, ended = threading.Event(), threading.Event(), []
 
     def last(stopping: Callable[[], bool]) -> None:
         begun.set()
-        while not stopping():
-            time.sleep(0.001)
-        ended.append(1)
+        assert left.wait(PATIENCE)
+        ended.append(stopping())
 
     async def run() -> None:
         async with Repeated("it", last, every=0):
-            await asyncio.to_thread(begun.wait, PATIENCE)
-        assert ended == [1]
+            assert await asyncio.to_thread(begun.wait, PATIENCE)
+            # Not before leaving waits.
+            asyncio.get_running_loop().call_soon(left.set)
+        assert ended == [True]
 
     asyncio.run(run())
 

@@ -65,5 +65,12 @@ def test_plain_hatch_finds_what_is_published(api: Api, client: TestClient) -> No
     assert WHEEL.filename in client.get("/legacy/+simple/foo/").text
 
 
+def test_form_in_the_wrong_place_is_told_where_it_goes(api: Api, client: TestClient) -> None:
+    headers = {**api.headers, "Content-Type": forms.CONTENT_TYPE}
+    answer = client.post("/upload/", content=forms.encode(forms.form(WHEEL)), headers=headers)
+    is_problem(answer, 415)
+    assert "http://index.test/legacy/" in answer.json()["detail"]
+
+
 def test_upload_2_finds_nothing_here(api: Api) -> None:
     is_problem(api.post("/legacy/", {"meta": {"api-version": "2.0"}, "name": "foo", "version": "1.0"}), 415)

@@ -8,7 +8,7 @@ import pytest
 from openapi_spec_validator import validate
 from starlette.routing import Route
 
-from hatch_staged.index import openapi
+from hatch_staged.index import legacy, openapi
 from hatch_staged.index.app import create_app
 
 if TYPE_CHECKING:
@@ -38,6 +38,17 @@ def test_every_route_and_method_is_described_and_no_other(index: Index, describe
     }
     assert len(routes) == len(described["paths"])
     assert served == {(path, method) for path, methods in described["paths"].items() for method in methods}
+
+
+def test_form_has_every_field_that_is_looked_at(described: dict[str, Any]) -> None:
+    [content] = described["paths"]["/legacy/"]["post"]["requestBody"]["content"].values()
+    assert content["schema"]["properties"].keys() == legacy.FIELDS
+
+
+def test_a_page_is_described_alike_wherever_it_is(described: dict[str, Any]) -> None:
+    page = described["paths"]["/simple/{project}/"]
+    assert described["paths"]["/legacy/+simple/{project}/"] == page
+    assert {"200", "304"} <= page["get"]["responses"].keys()
 
 
 def test_what_changes_something_needs_a_token(described: dict[str, Any]) -> None:

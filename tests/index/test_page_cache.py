@@ -42,7 +42,7 @@ def other(tmp_path: Path, database: Database) -> Iterator[Database]:
 
 
 def get(cache: PageCache, key: str, maker: Maker) -> Response:
-    return asyncio.run(cache.get(key, maker))
+    return asyncio.run(cache.get((key,), maker))
 
 
 def write(database: Database, name: str) -> None:
@@ -73,10 +73,10 @@ def test_what_was_made_before_a_commit_is_not_kept(database: Database) -> None:
         page = maker()
         write(database, "p")
         # Somebody asks for another page meanwhile.
-        asyncio.run(cache.get("other", Maker()))
+        asyncio.run(cache.get(("other",), Maker()))
         return page
 
-    asyncio.run(cache.get("a", slow))
+    asyncio.run(cache.get(("a",), slow))
     get(cache, "a", maker)
     assert maker.made == 2
 
@@ -88,7 +88,7 @@ def test_an_error_is_not_kept(database: Database) -> None:
         raise LookupError
 
     with pytest.raises(LookupError):
-        asyncio.run(cache.get("a", fail))
+        asyncio.run(cache.get(("a",), fail))
     get(cache, "a", maker)
     assert maker.made == 1
 
@@ -102,6 +102,14 @@ def test_there_is_room_for_so_much_only(database: Database) -> None:
     assert maker.made == 3
     get(cache, "b", maker)
     assert maker.made == 4
+
+
+def test_keys_take_room_too(database: Database) -> None:
+    cache, maker = PageCache(database, room=10_000), Maker()
+    long = "x" * 5_000
+    for key in (f"{long}a", f"{long}b", f"{long}a"):
+        get(cache, key, maker)
+    assert maker.made == 3
 
 
 def test_a_page_that_is_larger_than_the_room_is_not_kept(database: Database) -> None:

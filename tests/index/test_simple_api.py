@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from dataclasses import replace
 from html import unescape
 from typing import TYPE_CHECKING
 
 import pytest
 from starlette.testclient import TestClient
 from tests.index.building import Built, build, metadata_of
+from tests.index.conftest import Api
 from tests.index.test_upload_api import is_problem
 
+from hatch_staged.index import tokens
 from hatch_staged.index.app import create_app
+from hatch_staged.index.objects import MemoryObjects
 
 if TYPE_CHECKING:
-    from tests.index.conftest import Api, Clock
+    from collections.abc import AsyncIterator, Callable
+
+    from tests.index.conftest import Clock
 
     from hatch_staged.index.core import Index
 
@@ -126,6 +133,44 @@ def test_wrong_files_are_not_there(api: Api, client: TestClient, built: Built) -
     api.post(session["links"]["publish"])
     assert client.get(f"/files/{built.sha256}/{built.filename}").status_code == 200
     is_problem(client.get(f"/files/{'0' * 64}/{built.filename}"), 404)
+
+
+class LateObjects(MemoryObjects):
+    """Objects before whose reading something else happens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before: Callable[[], object] = lambda: None
+
+    async def stream(self, key: str, begin: int, end: int) -> AsyncIterator[bytes]:
+        """Return the bytes, late."""
+        await asyncio.to_thread(self.before)
+        return await super().stream(key, begin, end)
+
+
+@pytest.mark.parametrize("change", ["delete", "replace", "cancel", "lose"])
+def test_file_that_goes_away_while_it_is_asked_for(index: Index, built: Built, change: str) -> None:
+    objects = LateObjects()
+    app = create_app(replace(index, objects=objects))
+    with TestClient(app, base_url="http://index.test", raise_server_exceptions=False) as client:
+        api = Api(client, tokens.create(index, user="alice"))
+        session = api.create()
+        file = api.stage(session, built)
+
+        def happen() -> None:
+            if change == "cancel":
+                api.delete(session["links"]["session"])
+            elif change == "lose":
+                [stored] = objects.list()
+                objects.delete(stored.key)
+            else:
+                api.delete(file["links"]["file-upload-session"])
+            if change == "replace":
+                api.stage(session, built)
+
+        objects.before = happen
+        answer = client.get(f"/stage/{session['session-token']}/files/{built.filename}")
+        is_problem(answer, 500 if change == "lose" else 404)
 
 
 def test_pending_file_is_not_in_the_stage(api: Api, client: TestClient, built: Built) -> None:

@@ -39,6 +39,21 @@ _WHAT_WORKS = 'repo = "local" stages on this machine; for the legacy API use pla
 _FOREIGN_STATUSES = frozenset({404, 405, 406, 410, 415, 501})
 
 
+class FailingError(UnreachableError):
+    """The index failed, and it is open whether it did what it was asked for.
+
+    `retry_after` is how many seconds it wants to be left alone, if it says so.
+    """
+
+    retry_after: float | None = None
+
+
+class GarbledError(ProtocolError):
+    """The index did what it was asked for, most likely, but what it says about that did not arrive whole."""
+
+    retry_after: float | None = None
+
+
 class Asked(str, Enum):
     """What a request was about, as far as the meaning of its answer depends on it."""
 
@@ -61,7 +76,7 @@ _GONE = _Meaning(
     "the index does not know {}",
     "if it was canceled or has expired, `hatch publish --staged` makes a new one",
 )
-_FAILING = _Meaning(UnreachableError, "the index kept failing", "try again later")
+_FAILING = _Meaning(FailingError, "the index kept failing", "try again later")
 _REFUSED = _Meaning(StagedError, "the index refused")
 
 _BY_STATUS: Mapping[int, _Meaning] = MappingProxyType(
@@ -70,6 +85,7 @@ _BY_STATUS: Mapping[int, _Meaning] = MappingProxyType(
         403: _Meaning(NotAllowedError, "these credentials do not allow this", "use others, or ask for the right to it"),
         404: _GONE,
         409: _Meaning(ConflictError, "the index refused"),
+        408: _FAILING,
         410: _GONE,
         429: _FAILING,
     }
@@ -117,6 +133,8 @@ _Decoded = TypeVar("_Decoded", bound=msgspec.Struct)
 def decode(answer: Answer, kind: type[_Decoded], asked: Asked) -> _Decoded:
     """Return the message in a successful answer; raise `ProtocolError` if there is none.
 
+    That is a `GarbledError` for what is no JSON.
+
     At the root endpoint, where any web page may be, what does not even claim to be a message is a
     `ConfigurationError`.
     """
@@ -126,7 +144,8 @@ def decode(answer: Answer, kind: type[_Decoded], asked: Asked) -> _Decoded:
         if asked is Asked.ROOT and answer.media_type != messages.CONTENT_TYPE:
             raise _does_not_speak(answer, f"it answers a new session with {answer.media_type or 'nothing'}") from None
         wrong = printable(str(error))
-        raise ProtocolError(
+        kind_of_error = ProtocolError if isinstance(error, msgspec.ValidationError) else GarbledError
+        raise kind_of_error(
             f"the index answered about {asked.value} with a body that its specification does not allow: {wrong}",
             where=redact(answer.url),
         ) from None

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from hatch_staged import __version__
-from hatch_staged.client.answers import Answer
+from hatch_staged.client.answers import Answer, FailingError
 from hatch_staged.client.waiting import Waiter
 from hatch_staged.errors import ConfigurationError, ProtocolError, StagedError, UnreachableError
 from hatch_staged.redaction import redact
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from hatch_staged.client.credentials import Credentials
+    from hatch_staged.client.waiting import Attempts
 
     #: bytes, or a function that begins to yield them anew for each attempt
     Content = bytes | Callable[[], Iterator[bytes]] | None
@@ -65,6 +66,9 @@ class Repeat(Enum):
 
     def after_error(self, error: httpx2.TransportError) -> bool:
         """Whether to repeat after `error`, which came instead of an answer."""
+        if isinstance(error, httpx2.LocalProtocolError):
+            # our own fault, every time
+            return False
         return self is Repeat.ALWAYS or isinstance(error, _NEVER_SENT)
 
     def after_status(self, status: int) -> bool:
@@ -107,6 +111,7 @@ class Transport:
         self._deadline = deadline
         self._max_body = max_body
         self._trusted = {self._home}
+        self._reached = False
         self._http = httpx2.Client(
             verify=_tls(ca_cert, client_cert, client_key),
             timeout=timeout,
@@ -147,28 +152,31 @@ class Transport:
         response.close()
         return answer
 
-    def fetch(self, url: str, *, headers: Mapping[str, str]) -> Answer:
+    def fetch(self, url: str, *, headers: Mapping[str, str], repeat: Repeat = Repeat.ALWAYS) -> Answer:
         """GET a page or a file of any origin, redirects followed, and return the last answer with its body.
 
         Raises `UnreachableError` without an answer, `ProtocolError` for a redirect that is not to be followed.
         """
-        response, answer = self._follow(url, headers, whole=True)
+        response, answer = self._follow(url, headers, repeat, whole=True)
         response.close()
         return answer
 
     @contextmanager
     def stream(self, url: str, *, headers: Mapping[str, str]) -> Iterator[tuple[Answer, Iterator[bytes]]]:
         """GET like `fetch`, but where the answer is successful give its body in pieces, as they arrive."""
-        response, answer = self._follow(url, {**headers, "Accept-Encoding": "identity"}, whole=False)
+        wanted = {**headers, "Accept-Encoding": "identity"}
+        response, answer = self._follow(url, wanted, Repeat.ALWAYS, whole=False)
         try:
             yield answer, _pieces(response)
         finally:
             response.close()
 
-    def _follow(self, url: str, headers: Mapping[str, str], *, whole: bool) -> tuple[httpx2.Response, Answer]:
+    def _follow(
+        self, url: str, headers: Mapping[str, str], repeat: Repeat, *, whole: bool
+    ) -> tuple[httpx2.Response, Answer]:
         for _ in range(MAX_REDIRECTS + 1):
             authorized = _origin(url) == self._home
-            response, answer = self._send("GET", url, headers, None, Repeat.ALWAYS, authorized=authorized, whole=whole)
+            response, answer = self._send("GET", url, headers, None, repeat, authorized=authorized, whole=whole)
             target = answer.redirected
             if target is None:
                 return response, answer
@@ -195,26 +203,27 @@ class Transport:
         """
         if authorized and self.credentials is not None:
             headers = {**headers, "Authorization": self.credentials.authorization}
-        pauses = self.waiter.retries()
+        attempts = self.attempts()
         while True:
             request = self._http.build_request(
                 method, url, headers=headers, content=content() if callable(content) else content
             )
-            pause = next(pauses, None)
             try:
                 response, answer = self._once(request, url, whole=whole)
             except httpx2.RequestError as error:
                 again = isinstance(error, httpx2.TransportError) and repeat.after_error(error)
-                if pause is None or not again or _certificate_refused(error):
+                if not again or _certificate_refused(error) or not attempts.pause():
                     raise _unreachable(error, url) from error
-            else:
-                wanted = self.waiter.retry_after(answer.headers.get("retry-after"))
-                too_long = wanted is not None and wanted > self.waiter.patience.longest
-                if pause is None or too_long or not repeat.after_status(answer.status):
-                    return response, answer
-                response.close()
-                pause = pause if wanted is None else max(wanted, pause)
-            self.waiter.sleep(pause)
+                continue
+            self._reached = True
+            asked = self.waiter.retry_after(answer.headers.get("retry-after"))
+            if not repeat.after_status(answer.status) or not attempts.pause(asked):
+                return response, answer
+            response.close()
+
+    def attempts(self) -> Attempts:
+        """Return what counts the attempts of one request."""
+        return self.waiter.attempts(reached=self._reached)
 
     def _once(self, request: httpx2.Request, url: str, *, whole: bool) -> tuple[httpx2.Response, Answer]:
         response = self._http.send(request, stream=True)
@@ -253,7 +262,7 @@ class _Timed(httpx2.SyncByteStream):
         for piece in self._stream:
             if self._now() > end:
                 what = f"the index is too slow: its answer is not complete after {self._seconds:.0f} seconds"
-                raise UnreachableError(what, where=redact(self._url), hint="try again later")
+                raise FailingError(what, where=redact(self._url), hint="try again later")
             yield piece
 
     def close(self) -> None:
@@ -300,8 +309,11 @@ def _unreachable(error: httpx2.RequestError, url: str) -> StagedError:
     if _certificate_refused(error):
         hint = "--ca-cert names the authority that signed the certificate of the index"
     # h11 quotes a header that it cannot send, and that one may be the secret
-    told = type(error).__name__ if isinstance(error, httpx2.LocalProtocolError) else str(error) or type(error).__name__
-    return UnreachableError(f"the index cannot be reached: {told}", where=redact(url), hint=hint)
+    local = isinstance(error, httpx2.LocalProtocolError)
+    told = type(error).__name__ if local else str(error) or type(error).__name__
+    unsent = local or isinstance(error, _NEVER_SENT) or not isinstance(error, httpx2.TransportError)
+    kind = UnreachableError if unsent else FailingError
+    return kind(f"the index cannot be reached: {told}", where=redact(url), hint=hint)
 
 
 def _certificate_refused(error: BaseException | None) -> bool:

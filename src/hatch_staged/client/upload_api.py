@@ -9,31 +9,27 @@ from urllib.parse import urljoin
 import msgspec
 from packaging.utils import canonicalize_name
 
-from hatch_staged.client.answers import Answer, Asked, decode, printable, refusal
+from hatch_staged.client.answers import Asked, decode, printable
+from hatch_staged.client.conversation import HEADERS, Conversation, nothing
 from hatch_staged.client.transport import Repeat
 from hatch_staged.errors import ArtifactError, ProtocolError, StagedError, StageGoneError
-from hatch_staged.protocol import messages, problems, simple
-from hatch_staged.protocol.distributions import parse_filename
+from hatch_staged.protocol import messages, simple
+from hatch_staged.protocol.mechanisms import names
 from hatch_staged.protocol.states import FileState, SessionState
 from hatch_staged.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from types import TracebackType
 
     from typing_extensions import Self
 
     from hatch_staged.client.artifacts import Artifact
-    from hatch_staged.client.transport import Content, Transport
+    from hatch_staged.client.transport import Transport
     from hatch_staged.protocol.mechanisms import HttpPostBytes
 
 _CHUNK = 256 * 1024
 
-_HEADERS = {
-    # "all non-file-upload requests defined in this PEP MUST include a Content-Type header value of", GET included
-    "Content-Type": messages.CONTENT_TYPE,
-    "Accept": f"{messages.CONTENT_TYPE}, {problems.CONTENT_TYPE}",
-}
 _JSON_PAGES = (simple.CONTENT_TYPE, "application/json")
 
 _CREATED = 201
@@ -49,14 +45,13 @@ class Client:
     Every method raises `UnreachableError` where there is no answer, `NotAllowedError` where the index does not let us,
     `StageGoneError` for what it does not know (any more), `ConflictError` for a 409, `ProtocolError` for an answer
     that is none of Upload 2.0, and `StagedError` where it refuses for another reason.  Each waits and repeats within
-    the transport's patience.
+    the transport's patience.  Where the answer to a change is lost, or says that the index failed, the status is asked
+    for before the change is asked for again: nothing is repeated blindly.
     """
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        credentials = transport.credentials
-        # what no error may show, whatever the index echoes
-        self._secrets = set() if credentials is None else {credentials.secret}
+        self._talk = Conversation(transport)
 
     def __enter__(self) -> Self:
         return self
@@ -80,7 +75,7 @@ class Client:
         with the session.  Raises `ConfigurationError` where the endpoint does not speak Upload 2.0.
         """
         # twice is once: the second request joins the session that the first one made
-        return self._create_or_join(project, version, Repeat.ALWAYS)
+        return self._talk.surely(lambda: self._create_or_join(project, version, Repeat.UNSENT), nothing)
 
     def find_session(self, project: str, version: str) -> messages.Session | None:
         """Return the live publishing session of `project` and `version`, or None if there is none.
@@ -98,11 +93,11 @@ class Client:
     def _create_or_join(self, project: str, version: str, repeat: Repeat) -> tuple[messages.Session, bool]:
         """Return the session, and whether it has just been created."""
         request = messages.CreateSession(meta=messages.META, name=project, version=version)
-        answer = self._ask("POST", self.endpoint, Asked.ROOT, request, repeat=repeat, also_expected={_CONFLICT})
+        answer = self._talk.ask("POST", self.endpoint, Asked.ROOT, request, repeat=repeat, also_expected={_CONFLICT})
         if answer.status != _CONFLICT:
-            return self._session(answer, Asked.ROOT), answer.status == _CREATED
+            return self._talk.session(answer, Asked.ROOT), answer.status == _CREATED
         if answer.location is None:
-            raise refusal(answer, Asked.ROOT, self._secrets)
+            raise self._talk.refusal(answer, Asked.ROOT)
         self._transport.trust(answer.location)
         return self.session(answer.location), False
 
@@ -115,8 +110,7 @@ class Client:
 
     def look(self, url: str) -> tuple[messages.Session, float | None]:
         """Return what `session` does, and for how many seconds the index wants to be left alone, if it says so."""
-        answer = self._ask("GET", url, Asked.SESSION, repeat=Repeat.ALWAYS)
-        return self._session(answer, Asked.SESSION), self._wanted_pause(answer)
+        return self._talk.look_at_session(url)
 
     def wait_for_files(self, session: messages.Session, filenames: Collection[str]) -> messages.Session:
         """Return the session as soon as none of its files with these names is ``processing``."""
@@ -126,22 +120,33 @@ class Client:
                 file.status is not FileState.PROCESSING for name, file in found.files.items() if name in filenames
             )
 
-        return self._transport.waiter.until_settled(lambda: self.look(session.links.session), settled)
+        return self._transport.waiter.until_settled(lambda: self._talk.look_at_session(session.links.session), settled)
 
     def publish(self, session: messages.Session) -> messages.Session:
         """Publish the session, wait for deferred processing, and return the published session.
 
         Raises `StagedError` with the index's notices where deferred processing fails: the session stays editable.
+        Raises `StageGoneError` also where the answer was lost and the index no longer knows the session: it may be
+        published then, for its status URL "MAY return 404".
         """
-        answer = self._ask("POST", session.links.publish, Asked.SESSION, _action())
-        if answer.status != _ACCEPTED:
-            # No further look: the status URL of a published session "MAY return 404", and published it is.
-            return msgspec.structs.replace(session, status=SessionState.PUBLISHED)
-        published = self._transport.waiter.until_settled(
-            lambda: self.look(session.links.session),
-            lambda found: found.status is not SessionState.PROCESSING,
-            first_pause=self._wanted_pause(answer),
-        )
+
+        def ask() -> tuple[messages.Session, float | None]:
+            answer = self._talk.ask("POST", session.links.publish, Asked.SESSION, _action())
+            # No further look at a published one: see above, and published it is.
+            state = SessionState.PROCESSING if answer.status == _ACCEPTED else SessionState.PUBLISHED
+            return msgspec.structs.replace(session, status=state), self._talk.wanted_pause(answer)
+
+        def look() -> tuple[messages.Session, float | None] | None:
+            found, pause = self._talk.look_at_session(session.links.session)
+            return None if found.status.editable else (found, pause)
+
+        published, pause = self._talk.surely(ask, look)
+        if published.status is SessionState.PROCESSING:
+            published = self._transport.waiter.until_settled(
+                lambda: self._talk.look_at_session(session.links.session),
+                lambda found: found.status is not SessionState.PROCESSING,
+                first_pause=pause,
+            )
         if published.status is SessionState.PUBLISHED:
             return published
         if published.status is SessionState.CANCELED:
@@ -154,7 +159,19 @@ class Client:
 
     def cancel(self, session: messages.Session) -> None:
         """Cancel the session, which discards its files."""
-        self._ask("DELETE", session.links.session, Asked.SESSION, repeat=Repeat.ALWAYS)
+
+        def ask() -> bool:
+            self._talk.ask("DELETE", session.links.session, Asked.SESSION)
+            return True
+
+        def look() -> bool | None:
+            try:
+                return self.session(session.links.session).status is SessionState.CANCELED or None
+            except StageGoneError:
+                # it was there when we asked
+                return True
+
+        self._talk.surely(ask, look)
 
     def extend(self, session: messages.Session, seconds: int) -> messages.Session:
         """Ask for `seconds` more, and return the session with the ``expires-at`` that the index grants.
@@ -163,11 +180,37 @@ class Client:
         """
         if session.links.extend is None:
             raise StagedError("this index does not extend sessions")
+        link = session.links.extend
         request = messages.Extend(meta=messages.META, extend_for=seconds)
-        return self._session(self._ask("POST", session.links.extend, Asked.SESSION, request), Asked.SESSION)
+
+        def look() -> messages.Session | None:
+            found = self.session(session.links.session)
+            return found if found.expires_at > session.expires_at else None
+
+        def ask() -> messages.Session:
+            return self._talk.session(self._talk.ask("POST", link, Asked.SESSION, request), Asked.SESSION)
+
+        return self._talk.surely(ask, look)
+
+    def extend_file(self, file: messages.FileUploadSession, seconds: int) -> messages.FileUploadSession:
+        """Do the same for a file upload session."""
+        if file.links.extend is None:
+            raise StagedError("this index does not extend file upload sessions")
+        link = file.links.extend
+        request = messages.Extend(meta=messages.META, extend_for=seconds)
+
+        def look() -> messages.FileUploadSession | None:
+            found, _ = self._talk.look_at_file(file.links.file_upload_session)
+            return found if found.expires_at > file.expires_at else None
+
+        return self._talk.surely(lambda: self._talk.file(self._talk.ask("POST", link, Asked.FILE, request)), look)
 
     def create_file(self, session: messages.Session, artifact: Artifact, mechanism: str) -> messages.FileUploadSession:
-        """Create the file upload session of `artifact`, to be sent by `mechanism`."""
+        """Create the file upload session of `artifact`, to be sent by `mechanism`.
+
+        Where the answer is lost, the one that is pending under this name is ours, or as good: what it was announced
+        to be, the index compares with the bytes.
+        """
         request = messages.CreateFile(
             meta=messages.META,
             filename=artifact.filename,
@@ -175,15 +218,25 @@ class Client:
             hashes=dict(artifact.hashes),
             mechanism=mechanism,
         )
-        answer = self._ask("POST", session.links.upload, Asked.SESSION, request)
-        return self._file(answer)
+
+        def look() -> messages.FileUploadSession | None:
+            listed = self.session(session.links.session).files.get(artifact.filename)
+            if listed is None or listed.status is not FileState.PENDING:
+                return None
+            found, _ = self._talk.look_at_file(listed.link)
+            return found if names(found.mechanism, mechanism) else None
+
+        def ask() -> messages.FileUploadSession:
+            return self._talk.file(self._talk.ask("POST", session.links.upload, Asked.SESSION, request))
+
+        return self._talk.surely(ask, look)
 
     def send_bytes(self, mechanism: HttpPostBytes, artifact: Artifact, progress: Callable[[int], None]) -> None:
         """Execute ``http-post-bytes``: send the file from disk; `progress` takes each number of bytes handed over.
 
         Raises `ArtifactError` if the file is not as long as it was when it was hashed.
         """
-        headers = {**_HEADERS, "Content-Type": "application/octet-stream", "Content-Length": str(artifact.size)}
+        headers = {**HEADERS, "Content-Type": "application/octet-stream", "Content-Length": str(artifact.size)}
         self._transport.trust(mechanism.file_url)
         try:
             with artifact.path.open("rb") as file:
@@ -198,32 +251,52 @@ class Client:
         except OSError as error:
             raise ArtifactError(f"this cannot be read: {error.strerror}", where=str(artifact.path)) from error
         if not answer.successful:
-            raise refusal(answer, Asked.FILE, self._secrets)
+            raise self._talk.refusal(answer, Asked.FILE)
+        self._talk.from_index(answer, Asked.FILE)
 
     def complete(self, file: messages.FileUploadSession) -> FileState:
         """Complete the file upload session, wait for deferred processing, and return what became of it.
 
         That is ``completed``, ``error`` or ``canceled``; a failure that the index tells at once is raised.
         """
-        answer = self._ask("POST", file.links.complete, Asked.FILE, _action())
-        if answer.status != _ACCEPTED:
-            return FileState.COMPLETED
+        url = file.links.file_upload_session
 
-        def look() -> tuple[FileState, float | None]:
-            status = self._ask("GET", file.links.file_upload_session, Asked.FILE, repeat=Repeat.ALWAYS)
-            return self._file(status).status, self._wanted_pause(status)
+        def ask() -> tuple[FileState, float | None]:
+            answer = self._talk.ask("POST", file.links.complete, Asked.FILE, _action())
+            state = FileState.PROCESSING if answer.status == _ACCEPTED else FileState.COMPLETED
+            return state, self._talk.wanted_pause(answer)
 
+        def state_of() -> tuple[FileState, float | None]:
+            found, pause = self._talk.look_at_file(url)
+            return found.status, pause
+
+        def look() -> tuple[FileState, float | None] | None:
+            found = state_of()
+            return None if found[0] is FileState.PENDING else found
+
+        state, pause = self._talk.surely(ask, look)
+        if state is not FileState.PROCESSING:
+            return state
         in_flight = {FileState.PENDING, FileState.PROCESSING}
-        return self._transport.waiter.until_settled(
-            look, lambda state: state not in in_flight, first_pause=self._wanted_pause(answer)
-        )
+        return self._transport.waiter.until_settled(state_of, lambda each: each not in in_flight, first_pause=pause)
 
     def delete_file(self, url: str) -> None:
         """Cancel or delete the file at `url`: its ``link`` in the session, or its ``file-upload-session``.
 
         One that is not there any more is deleted.
         """
-        self._ask("DELETE", url, Asked.FILE, repeat=Repeat.ALWAYS, also_expected=_NOT_THERE)
+
+        def ask() -> bool:
+            self._talk.ask("DELETE", url, Asked.FILE, also_expected=_NOT_THERE)
+            return True
+
+        def look() -> bool | None:
+            try:
+                return self._talk.look_at_file(url)[0].status is FileState.CANCELED or None
+            except StageGoneError:
+                return True
+
+        self._talk.surely(ask, look)
 
     def project_page(self, url: str, project: str) -> simple.ProjectPage | None:
         """Return the page of `project` in the simple repository at `url`, or None if it has none (any more).
@@ -232,15 +305,18 @@ class Client:
         that is not the JSON of PEP 691.
         """
         page_url = f"{url.rstrip('/')}/{canonicalize_name(project)}/"
-        answer = self._transport.fetch(page_url, headers={"Accept": simple.CONTENT_TYPE})
+        return self._talk.surely(lambda: self._page(page_url), nothing)
+
+    def _page(self, url: str) -> simple.ProjectPage | None:
+        answer = self._transport.fetch(url, headers={"Accept": simple.CONTENT_TYPE}, repeat=Repeat.UNSENT)
         if answer.status in _NOT_THERE:
             return None
         if not answer.successful:
-            raise refusal(answer, Asked.SIMPLE, self._secrets)
+            raise self._talk.refusal(answer, Asked.SIMPLE)
         page = decode(answer, simple.ProjectPage, Asked.SIMPLE)
         if answer.media_type not in _JSON_PAGES or not page.meta.api_version.startswith("1."):
-            said = printable(f"{answer.media_type}, version {page.meta.api_version}", self._secrets)
-            raise ProtocolError(f"the page is not JSON of the simple API 1.x: {said}", where=redact(page_url))
+            said = printable(f"{answer.media_type}, version {page.meta.api_version}", self._talk.secrets)
+            raise ProtocolError(f"the page is not JSON of the simple API 1.x: {said}", where=redact(url))
         return msgspec.structs.replace(page, files=tuple(_normalized(file, answer.url) for file in page.files))
 
     @contextmanager
@@ -248,62 +324,8 @@ class Client:
         """Open the file at `url`: a context manager that gives its bytes in pieces, as the index has them."""
         with self._transport.stream(url, headers={"Accept": "*/*"}) as (answer, pieces):
             if not answer.successful:
-                raise refusal(answer, Asked.SIMPLE, self._secrets)
+                raise self._talk.refusal(answer, Asked.SIMPLE)
             yield pieces
-
-    def _ask(
-        self,
-        method: str,
-        url: str,
-        asked: Asked,
-        message: msgspec.Struct | None = None,
-        *,
-        repeat: Repeat = Repeat.UNHEEDED,
-        also_expected: Collection[int] = (),
-    ) -> Answer:
-        content: Content = None if message is None else messages.encode(message)
-        answer = self._transport.exchange(method, url, headers=_HEADERS, content=content, repeat=repeat)
-        if answer.successful or answer.status in also_expected:
-            return answer
-        raise refusal(answer, asked, self._secrets)
-
-    def _wanted_pause(self, answer: Answer) -> float | None:
-        return self._transport.waiter.retry_after(answer.headers.get("retry-after"))
-
-    def _session(self, answer: Answer, asked: Asked) -> messages.Session:
-        session = decode(answer, messages.Session, asked)
-        links = (session.links.session, session.links.upload, session.links.publish, session.links.extend)
-        for link in (*links, *(file.link for file in session.files.values())):
-            if link is not None:
-                self._transport.trust(link)
-        if session.session_token:
-            self._secrets.add(session.session_token)
-        for filename in session.files:
-            self._refuse_unshowable(filename, answer.url)
-        files = {
-            name: msgspec.structs.replace(file, notices=self._shown(file.notices))
-            for name, file in session.files.items()
-        }
-        return msgspec.structs.replace(session, files=files, notices=self._shown(session.notices))
-
-    def _shown(self, notices: Iterable[str]) -> tuple[str, ...]:
-        """Return what the index said as it may be shown, here and everywhere behind."""
-        return tuple(printable(notice, self._secrets) for notice in notices)
-
-    def _refuse_unshowable(self, filename: str, url: str) -> None:
-        try:
-            parse_filename(filename)
-        except ValueError:
-            # Somebody else's file, of a kind that we do not know, is no reason; what a terminal must not get is one.
-            if printable(filename, self._secrets) != filename:
-                what = "the session has a file with a name that cannot be shown"
-                raise ProtocolError(what, where=redact(url)) from None
-
-    def _file(self, answer: Answer) -> messages.FileUploadSession:
-        file = decode(answer, messages.FileUploadSession, Asked.FILE)
-        self._transport.trust(file.links.file_upload_session)
-        self._transport.trust(file.links.complete)
-        return file
 
 
 def _normalized(file: simple.ListedFile, base: str) -> simple.ListedFile:

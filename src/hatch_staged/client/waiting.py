@@ -1,12 +1,13 @@
-"""How long to wait, and how often to ask again."""
+"""How long to wait, and how often to ask again: always for a bounded time."""
 
 from __future__ import annotations
 
+import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from itertools import islice
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from hatch_staged.errors import UnreachableError
@@ -24,11 +25,17 @@ class Patience:
     """What a client puts up with; times in seconds."""
 
     #: how often a request is made that keeps failing, the first time included
-    attempts: int = 4
-    #: the first pause, and the shortest that is ever made
+    attempts: int = 8
+    #: the same for an index that has never answered: its URL may be wrong
+    first_attempts: int = 4
+    #: the first pause, and the shortest while the index processes something
     shortest: float = 0.5
-    #: no pause of our own choice is longer, and a failing index that asks for a longer one is given up
+    #: no pause of our own choice is longer
     longest: float = 30.0
+    #: from the first failure of a request to its last repetition; an index that asks for more time is given up
+    failing: float = 300.0
+    #: all pauses together because of failing requests
+    failures: float = 1800.0
     #: all pauses together while the index processes something
     processing: float = 1800.0
 
@@ -36,17 +43,45 @@ class Patience:
 _Value = TypeVar("_Value")
 
 
+class _Spent:
+    """The seconds that were spent on failures; threads share it."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._lock = Lock()
+
+    def take(self, seconds: float, limit: float) -> bool:
+        """Count `seconds`, unless that makes more than `limit`; return whether it does not."""
+        with self._lock:
+            if self._seconds + seconds > limit:
+                return False
+            self._seconds += seconds
+            return True
+
+
 @dataclass(frozen=True)
 class Waiter:
-    """Waits within the bounds of a `Patience`; `sleep` takes seconds, `now` gives an aware time."""
+    """Waits within the bounds of a `Patience`.
+
+    `sleep` takes seconds, `now` gives an aware time, `chance` a number from 0 to 1: pauses of our own choice are a
+    random part of what they could be at most ("full jitter"), so that clients that failed together do not return
+    together.
+    """
 
     patience: Patience = Patience()
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = _now
+    chance: Callable[[], float] = random.random
+    _spent: _Spent = field(default_factory=_Spent, init=False, repr=False, compare=False)
 
-    def retries(self) -> Iterator[float]:
-        """Yield the pauses before each repetition of a failing request."""
-        return islice(self._pauses(), self.patience.attempts - 1)
+    def attempts(self, *, reached: bool = True) -> Attempts:
+        """Return what counts the attempts of one request; `reached` is whether the index has ever answered."""
+        most = self.patience.attempts if reached else min(self.patience.attempts, self.patience.first_attempts)
+        return Attempts(self, most)
+
+    def may_fail_for(self, seconds: float) -> bool:
+        """Whether all failures together leave `seconds` for one more pause, which is counted then."""
+        return self._spent.take(seconds, self.patience.failures)
 
     def retry_after(self, header: str | None) -> float | None:
         """Return the seconds that a ``Retry-After`` asks for (RFC 9110, 10.2.3), None where it is absent or no use."""
@@ -74,7 +109,7 @@ class Waiter:
         `look` also returns how many seconds the index wants to be left alone, or None: then the pauses grow.  Raises
         `UnreachableError` when the patience for processing is at its end.
         """
-        pauses = self._pauses()
+        pauses = self.pauses()
         left = (
             self._pause(first_pause, self.patience.processing) if first_pause is not None else self.patience.processing
         )
@@ -87,15 +122,38 @@ class Waiter:
                     f"the index is still processing after {self.patience.processing:.0f} seconds",
                     hint="`hatch stage status` tells when it is done",
                 )
-            left = self._pause(next(pauses) if asked is None else asked, left)
+            left = self._pause(self.chance() * next(pauses) if asked is None else asked, left)
 
     def _pause(self, seconds: float, left: float) -> float:
         seconds = min(max(seconds, self.patience.shortest), left)
         self.sleep(seconds)
         return left - seconds
 
-    def _pauses(self) -> Iterator[float]:
+    def pauses(self) -> Iterator[float]:
+        """Yield what each pause is at most."""
         pause = self.patience.shortest
         while True:
             yield pause
             pause = min(2 * pause, self.patience.longest)
+
+
+class Attempts:
+    """The attempts of one request that keeps failing."""
+
+    def __init__(self, waiter: Waiter, most: int) -> None:
+        self._waiter = waiter
+        self._left = most - 1
+        self._began = waiter.now()
+        self._pauses = waiter.pauses()
+
+    def pause(self, asked: float | None = None) -> bool:
+        """Sleep before another attempt, `asked` seconds at least, and return True; return False if it is enough."""
+        if self._left <= 0:
+            return False
+        self._left -= 1
+        seconds = max(asked or 0.0, self._waiter.chance() * next(self._pauses))
+        elapsed = (self._waiter.now() - self._began).total_seconds()
+        if elapsed + seconds > self._waiter.patience.failing or not self._waiter.may_fail_for(seconds):
+            return False
+        self._waiter.sleep(seconds)
+        return True

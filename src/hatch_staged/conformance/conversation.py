@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_staged.conformance import steps
 from hatch_staged.conformance.artifacts import fresh_release
-from hatch_staged.conformance.wire import META
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from hatch_staged.conformance.artifacts import Release
     from hatch_staged.conformance.steps import FileSession, Session
     from hatch_staged.conformance.wire import Answer, Principal
-
-_EXTENSION = {"meta": META, "extend-for": 60}
 
 
 @dataclass(frozen=True)
@@ -65,6 +62,7 @@ def converse(owner: Principal, root: str) -> Conversation:
     owner.get(session.url)
     file = steps.stage(owner, session, release.wheel())
     unwanted = steps.begin(owner, session, release.wheel("py2-none-any"))
+    owner.get(session.url)
     _extend(owner, session)
     _extend(owner, unwanted)
     owner.post(session.publish)
@@ -87,4 +85,4 @@ def _cancel_another(owner: Principal, root: str, release: Release) -> None:
 
 def _extend(owner: Principal, session: Session | FileSession) -> None:
     if session.extend is not None:
-        owner.post(session.extend, _EXTENSION)
+        steps.extend(owner, session.extend, 60)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_staged.conformance import steps
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -33,7 +35,7 @@ def complete(principal: Principal, file: FileSession) -> Answer:
 
 def require_processing(principal: Principal, url: str) -> None:
     """Skip the check if what has its status at `url` is not "processing" any more."""
-    if not _processing(principal, url):
+    if steps.state(principal, url) != "processing":
         pytest.skip("the index was done too soon to see it processing")
 
 
@@ -47,9 +49,3 @@ def meanwhile(principal: Principal, url: str, act: Callable[[], Answer]) -> Answ
     if not answer.ok and answer.status != 409:
         require_processing(principal, url)
     return answer
-
-
-def _processing(principal: Principal, url: str) -> bool:
-    answer = principal.get(url)
-    assert answer.ok, f"the status could not be read: {answer}"
-    return bool(answer.json().get("status") == "processing")

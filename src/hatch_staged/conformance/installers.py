@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from hatch_staged.conformance.artifacts import Release
 
-_PATIENCE = 120
+# Of the variables of installers, those that say whom to trust.
+_TRUST = {"PIP_CERT", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Installer:
     """A command that installs, up to its options."""
 
     command: tuple[str, ...]
+    #: for how long it may work (seconds)
+    patience: float = 120
 
     def install(self, folder: Path, releases: Sequence[Release], stages: Sequence[str]) -> dict[str, str]:
         """Install `releases` with each of `stages` as an extra index; return the text of every module installed.
@@ -41,9 +44,13 @@ class Installer:
             options += ["--extra-index-url", stage]
         requirements = [f"{release.project}=={release.version}" for release in releases]
         command = [*self.command, *self._trust(stages), *options, *requirements]
-        result = subprocess.run(
-            command, env=_environment(), capture_output=True, text=True, timeout=_PATIENCE, check=False
-        )
+        try:
+            result = subprocess.run(
+                command, env=_environment(), capture_output=True, text=True, timeout=self.patience, check=False
+            )
+        except subprocess.TimeoutExpired:
+            # Its message has the whole command, and the stages' tokens in it.
+            pytest.fail(f"the installer did not end within {self.patience:.0f} seconds")
         told = (result.stderr or result.stdout).strip().rpartition("\n")[2]
         assert result.returncode == 0, f"the installer ended with {result.returncode}: {told}"
         return {path.name: path.read_text(encoding="utf-8") for path in target.glob("*.py")}
@@ -59,7 +66,7 @@ def pip() -> Installer:
     """Return the pip of this Python; skip the check if it has none."""
     if importlib.util.find_spec("pip") is None:
         pytest.skip("this Python has no pip")
-    options = ("--isolated", "--no-input", "--no-cache-dir", "--disable-pip-version-check", "--retries", "0")
+    options = ("--no-input", "--no-cache-dir", "--disable-pip-version-check", "--retries", "0")
     return Installer((sys.executable, "-m", "pip", "install", *options))
 
 
@@ -72,6 +79,6 @@ def uv() -> Installer:
 
 
 def _environment() -> dict[str, str]:
-    """Return the variables without what configures installers."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
+    """Return the variables without what configures installers, but with the certificates that they may trust."""
+    kept = {name: value for name, value in os.environ.items() if name in _TRUST or not name.startswith(("PIP_", "UV_"))}
     return {**kept, "PIP_CONFIG_FILE": os.devnull}

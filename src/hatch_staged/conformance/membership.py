@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from hatch_staged.conformance import simple, steps
 from hatch_staged.conformance.artifacts import Release
 from hatch_staged.conformance.endpoints import ask_all, endpoints
-from hatch_staged.conformance.wire import META
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,31 +55,30 @@ def come_and_go(owner: Principal, other: Principal, index: Target, project: str)
     staged, wheel = release.sdist(), release.wheel()
     steps.stage(owner, session, staged)
     stranger = {"status": other.get(session.url), "begin an upload": other.post(session.upload, wheel.request())}
-    index.grant_other(project)
-    granted = {"status": other.get(session.url), "begin an upload": other.post(session.upload, wheel.request())}
-    # What comes next is of use only if these were granted; a check says so if not.
-    file = steps.FileSession(granted["begin an upload"].json())
-    own = steps.open_session(other, index.root, own_release)
-    _prolong(other, own)
-    own_file = steps.begin(other, own, own_release.wheel())
-    index.revoke_other(project)
+    with index.granted(project):
+        granted = {"status": other.get(session.url), "begin an upload": other.post(session.upload, wheel.request())}
+        # What comes next is of use only if these were granted; a check says so if not.
+        file = steps.FileSession(granted["begin an upload"].json())
+        own = steps.open_session(other, index.root, own_release)
+        _prolong(other, own)
+        own_file = steps.begin(other, own, own_release.wheel())
     revoked = ask_all(endpoints(index.root, release, session, file), other)
     revoked_own = ask_all(endpoints(index.root, own_release, own, own_file), other)
     preview = None
     if session.stage is not None:
         listed = simple.files(other, session.stage, project)
-        preview = (simple.download(other, listed[staged.filename]), staged.data)
-    untouched = (steps.session_status(owner, session)["status"], steps.session_status(owner, own)["status"])
-    index.grant_other(project)
-    restored = _go_on(other, session, file, wheel.data) | {"cancel their own": other.delete(own.url)}
-    index.revoke_other(project)
+        seen = simple.download(other, listed[staged.filename]) if staged.filename in listed else b""
+        preview = (seen, staged.data)
+    untouched = (steps.state(owner, session.url), steps.state(owner, own.url))
+    with index.granted(project):
+        restored = _go_on(other, session, file, wheel.data) | {"cancel their own": other.delete(own.url)}
     return Membership(stranger, granted, revoked, revoked_own, preview, restored, untouched)
 
 
 def _prolong(principal: Principal, session: Session) -> None:
     """Give a session the time that the commands may take, as far as the index grants it."""
     if session.extend is not None:
-        principal.post(session.extend, {"meta": META, "extend-for": 600})
+        steps.extend(principal, session.extend, 600)
 
 
 def _go_on(principal: Principal, session: Session, file: FileSession, data: bytes) -> dict[str, Answer]:
@@ -91,7 +89,7 @@ def _go_on(principal: Principal, session: Session, file: FileSession, data: byte
         "complete": steps.complete(principal, file),
     }
     if session.extend is not None:
-        answers["extend"] = principal.post(session.extend, {"meta": META, "extend-for": 60})
+        answers["extend"] = steps.extend(principal, session.extend, 60)
     answers["publish"] = principal.post(session.publish)
     steps.session_state(principal, session)
     return answers

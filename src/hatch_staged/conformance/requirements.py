@@ -17,7 +17,7 @@ else:
     import tomli as tomllib
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 _FOLDER = Path(__file__).parent
 _ATTRIBUTE = "covered_requirements"
@@ -47,6 +47,21 @@ def requirements() -> Mapping[str, Requirement]:
     """Return every requirement by its identifier, in the order of the PEP."""
     listed = tomllib.loads((_FOLDER / "requirements.toml").read_text(encoding="utf-8"))["requirement"]
     return {entry["id"]: Requirement(**entry) for entry in listed}
+
+
+def chosen(words: Iterable[str]) -> frozenset[str]:
+    """Return the identifiers that are among `words` or begin with one of them; upper or lower case is the same.
+
+    Raises `KeyError` with the first word that none begins with.
+    """
+    found: set[str] = set()
+    for word in words:
+        identifier = word.upper()
+        beginning = {each for each in requirements() if each.startswith(identifier)}
+        if not beginning:
+            raise KeyError(word)
+        found |= {identifier} if identifier in beginning else beginning
+    return frozenset(found)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +24,17 @@ CHECKS = Path(__file__).parent / "checks"
 _FOREIGN = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
 _ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
+# What pytest puts before a message: of the check's own nothing is of interest, of others where they are defined.
+_CLASS = re.compile(r"^(\w+\.)*(AssertionError: |NoAnswerError: |Failed: )?")
+
 
 class SuiteError(Exception):
-    """The checks did not run to their end, so that there is no verdict; says why."""
+    """The checks did not run to their end, so that there is no verdict; says why, with an exit code of all verbs."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        """Keep both."""
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 def run(
@@ -51,6 +60,9 @@ def run(
         "--import-mode=importlib",
         "-p",
         "no:cacheprovider",
+        "--tb=short",
+        "-o",
+        "junit_suite_name=hatch-staged conformance",
     ]
     if junit is not None:
         arguments.append(f"--junit-xml={junit.absolute()}")
@@ -64,7 +76,7 @@ def run(
         # All of them may be unobservable.
         ended.add(pytest.ExitCode.NO_TESTS_COLLECTED)
     if recorder.trouble or code not in ended:
-        raise SuiteError(recorder.trouble or f"the suite ended early, pytest says {code}")
+        raise SuiteError(recorder.trouble or f"the suite ended early, pytest says {code}", recorder.exit_code)
     return tuple(recorder.outcomes.values())
 
 
@@ -77,6 +89,7 @@ class _Recorder:
     progress: Callable[[Outcome], None]
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     trouble: str = ""
+    exit_code: int = 1
     _covered: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @pytest.hookimpl(trylast=True)
@@ -94,16 +107,18 @@ class _Recorder:
         if self.only:
             items[:] = [item for item in items if self.only.intersection(self._covered[item.nodeid])]
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the worst of what became of a check, its preparation, and its tidying up."""
+        seen = _seen(report)
+        # Before the file in JUnit's format is made of it, which is for others to read.
+        report.longrepr = _told(report, seen)
         if report.passed and report.when != "call":
             return
         known = self.outcomes.get(report.nodeid)
         if known is not None and known.result is Result.FAILED:
             return
-        outcome = Outcome(
-            report.nodeid.rpartition("/")[2], self._covered[report.nodeid], Result(report.outcome), _seen(report)
-        )
+        outcome = Outcome(report.nodeid.rpartition("/")[2], self._covered[report.nodeid], Result(report.outcome), seen)
         self.outcomes[report.nodeid] = outcome
         self.progress(outcome)
 
@@ -117,7 +132,8 @@ class _Recorder:
         self.trouble = str(excrepr)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Keep why the run was ended early: by somebody, or by pytest if not all checks can be read."""
+        """Keep why the run was ended early: by somebody, by a check, or by pytest if not all checks can be read."""
+        self.exit_code = getattr(excinfo.value, "returncode", None) or 1
         self.trouble = self.trouble or str(excinfo.value) or "interrupted"
 
 
@@ -127,7 +143,19 @@ def _seen(report: pytest.TestReport) -> str:
     crash = getattr(report.longrepr, "reprcrash", None)
     told: str = getattr(crash, "message", "") if report.failed else ""
     # The first line is what the check says, the others are how pytest explains the comparison.
-    return told.partition("\n")[0].removeprefix("AssertionError: ").removeprefix("Failed: ")
+    return _CLASS.sub("", told.partition("\n")[0])
+
+
+def _told(report: pytest.TestReport, seen: str) -> str | tuple[str, int, str] | None:
+    """Return what was seen, and in which lines of which files, without the values and folders that pytest tells."""
+    if isinstance(report.longrepr, tuple):
+        path, line, reason = report.longrepr
+        return Path(path).name, line, reason
+    if not report.failed:
+        return None
+    entries = getattr(getattr(report.longrepr, "reprtraceback", None), "reprentries", ())
+    places = [entry.reprfileloc for entry in entries if getattr(entry, "reprfileloc", None) is not None]
+    return "\n".join([seen, *(f"{Path(place.path).name}:{place.lineno}" for place in places)])
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import asdict, dataclass
 from enum import Enum
@@ -30,6 +31,7 @@ class Result(str, Enum):
     SKIPPED = "skipped"
 
 
+_OPTION = re.compile(r"--[a-z]")
 _COLORS = {Result.PASSED: "green", Result.FAILED: "red", Result.SKIPPED: "yellow"}
 
 
@@ -61,6 +63,11 @@ class Verdict:
         """Whether this alone means that the index is no Upload 2.0 index."""
         return self.result is Result.FAILED and self.requirement.fatal
 
+    @property
+    def wants_option(self) -> bool:
+        """Whether it was skipped by a check that names an option of the command."""
+        return self.result is Result.SKIPPED and bool(self.checks) and _OPTION.search(self.seen) is not None
+
 
 def judge(outcomes: Sequence[Outcome]) -> tuple[Verdict, ...]:
     """Return a verdict on every requirement, in the order of the PEP.
@@ -73,21 +80,39 @@ def judge(outcomes: Sequence[Outcome]) -> tuple[Verdict, ...]:
 def show(verdicts: Iterable[Verdict], console: Console) -> None:
     """Print a table for each section of the PEP."""
     for section, of_section in groupby(verdicts, key=lambda verdict: verdict.requirement.section):
-        table = Table("requirement", "level", "result", "what was seen", title=section, title_justify="left")
+        table = Table("requirement", "level", "result", title=section, title_justify="left")
+        table.add_column("what was seen", overflow="fold")
         for verdict in of_section:
             result = Text(verdict.result.value, style=_COLORS[verdict.result])
             table.add_row(verdict.requirement.id, verdict.requirement.level, result, Text(verdict.seen))
         console.print(table)
 
 
+def show_failures(verdicts: Iterable[Verdict], console: Console) -> None:
+    """Print what was seen of those that failed, in lines below their sections; the same is told once."""
+    failed = [verdict for verdict in verdicts if verdict.result is Result.FAILED]
+    for section, of_section in groupby(failed, key=lambda verdict: verdict.requirement.section):
+        console.print(Text(section))
+        alike: dict[str, list[str]] = {}
+        for verdict in of_section:
+            alike.setdefault(verdict.seen, []).append(f"{verdict.requirement.id} ({verdict.requirement.level})")
+        for seen, requirements_alike in alike.items():
+            console.print(Text(f"  {', '.join(requirements_alike)}: {seen}"), soft_wrap=True)
+
+
 def summary(verdicts: Iterable[Verdict]) -> str:
-    """Return how many requirements passed, failed and were skipped, and of the failed ones how many are MUSTs."""
+    """Return how many requirements passed, failed and were skipped.
+
+    Of the failed ones how many are MUSTs, of the skipped ones how many are so because an option is missing.
+    """
     verdicts = tuple(verdicts)
     counted = Counter(verdict.result for verdict in verdicts)
     musts = sum(verdict.fatal for verdict in verdicts)
+    untold = sum(verdict.wants_option for verdict in verdicts)
+    wanting = f" ({untold} of them for want of an option)" if untold else ""
     return (
         f"{counted[Result.PASSED]} passed, {counted[Result.FAILED]} failed ({musts} of them MUST), "
-        f"{counted[Result.SKIPPED]} skipped"
+        f"{counted[Result.SKIPPED]} skipped{wanting}"
     )
 
 

@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 from hatch_staged.index import expiry, worker
 from hatch_staged.index.background import Repeated
+from hatch_staged.index.capacity import Capacity
 from hatch_staged.index.legacy_api import LegacyApi
 from hatch_staged.index.metrics import Metered, Metrics
 from hatch_staged.index.pages import Pages
@@ -51,6 +52,7 @@ def create_app(index: Index, *, base_url: str | None = None, work: Work = worker
     app = Starlette(
         middleware=[
             Middleware(Metered, metrics=metrics),
+            Middleware(Capacity),
             Middleware(Patience, timeout=index.limits.body_timeout),
         ],
         routes=[route for front in fronts for route in front.routes()],

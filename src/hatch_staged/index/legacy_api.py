@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from hatch_staged.index import legacy, multipart, urls
 from hatch_staged.index.fronts import Front, resource
-from hatch_staged.index.simple_api import SimpleApi
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -19,12 +18,8 @@ class LegacyApi(Front):
     """The front for clients that publish file by file."""
 
     def routes(self) -> list[Route]:
-        """Return the endpoints."""
-        simple = SimpleApi(self.index, self.base_url)
-        return [
-            resource(urls.LEGACY, POST=self.upload),
-            resource(urls.LEGACY_PROJECT, GET=simple.published_project),
-        ]
+        """Return the endpoint."""
+        return [resource(urls.LEGACY, POST=self.upload)]
 
     async def upload(self, request: Request) -> Response:
         """Take a form with a file, and publish it.  Twine takes 200 for success, and nothing else."""

@@ -5,17 +5,19 @@ The only importer of prometheus_client.
 
 from __future__ import annotations
 
+from http import HTTPStatus
+from itertools import product
 from typing import TYPE_CHECKING
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hatch_staged.index import urls
 from hatch_staged.index.database import totals
 from hatch_staged.index.fronts import Front, resource
+from hatch_staged.index.page_cache import PageCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,6 +40,10 @@ _FRONTS = {
     "stage": "stage",
     "-": "monitor",
 }
+_OTHER = "other"
+#: Who answers.
+FRONTS = (*dict.fromkeys(_FRONTS.values()), _OTHER)
+_CLASSES = ("2xx", "3xx", "4xx", "5xx")
 
 
 class Metrics(Front):
@@ -45,17 +51,9 @@ class Metrics(Front):
 
     def __init__(self, index: Index, base_url: str | None) -> None:
         super().__init__(index, base_url)
-        self._registry = CollectorRegistry()
-        self._registry.register(_Totals(index))
-        self._requests = Counter(
-            "hatch_staged_requests", "Requests that were answered", ["front", "status"], registry=self._registry
-        )
-        self._received = Counter(
-            "hatch_staged_received_bytes", "Bytes in the bodies of requests", ["front"], registry=self._registry
-        )
-        self._sent = Counter(
-            "hatch_staged_sent_bytes", "Bytes in the bodies of answers", ["front"], registry=self._registry
-        )
+        self._counts = _Counts()
+        # Anybody may ask, and to count is to read whole tables.
+        self._totals = PageCache(index.database)
 
     def routes(self) -> list[Route]:
         """Return the endpoint."""
@@ -63,15 +61,17 @@ class Metrics(Front):
 
     async def show(self, _request: Request) -> Response:
         """Show all numbers."""
-        text = await run_in_threadpool(generate_latest, self._registry)
-        return Response(text, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
+        there = await self._totals.get((), lambda: Response(_text(_Totals(self.index))))
+        headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
+        return Response(_text(self._counts) + bytes(there.body), headers=headers)
 
     def count(self, path: str, status: int, received: int, sent: int) -> None:
         """Count an answered request."""
-        front = _FRONTS.get(path.split("/")[1], "other")
-        self._requests.labels(front, f"{status // 100}xx").inc()
-        self._received.labels(front).inc(received)
-        self._sent.labels(front).inc(sent)
+        # What is no path comes here, too: `OPTIONS *`.
+        front = _FRONTS.get(path.lstrip("/").partition("/")[0], _OTHER)
+        self._counts.requests[front, f"{status // 100}xx"] += 1
+        self._counts.received[front] += received
+        self._counts.sent[front] += sent
 
 
 class Metered:
@@ -102,10 +102,50 @@ class Metered:
 
         try:
             await self._app(scope, counting_receive, counting_send)
+        except Exception:
+            # Starlette answers it, further out.
+            status = status or HTTPStatus.INTERNAL_SERVER_ERROR.value
+            raise
         finally:
             # Without a status the connection ended before there was an answer.
             if status:
                 self._metrics.count(scope["path"], status, received, sent)
+
+
+def _text(collector: Collector) -> bytes:
+    registry = CollectorRegistry()
+    registry.register(collector)
+    return generate_latest(registry)
+
+
+class _Counts(Collector):
+    """What was counted; from the beginning each number is there, so that a monitor sees the first step, too."""
+
+    def __init__(self) -> None:
+        self.requests = dict.fromkeys(product(FRONTS, _CLASSES), 0)
+        self.received = dict.fromkeys(FRONTS, 0)
+        self.sent = dict.fromkeys(FRONTS, 0)
+
+    def describe(self) -> Iterable[Metric]:
+        """Name nothing in advance."""
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the numbers."""
+        requests = CounterMetricFamily(
+            "hatch_staged_requests", "Requests that were answered", labels=["front", "status"]
+        )
+        for labels, count in self.requests.items():
+            requests.add_metric(labels, count)
+        yield requests
+        for name, text, counts in (
+            ("hatch_staged_received_bytes", "Bytes in the bodies of requests", self.received),
+            ("hatch_staged_sent_bytes", "Bytes in the bodies of answers", self.sent),
+        ):
+            family = CounterMetricFamily(name, text, labels=["front"])
+            for front, size in counts.items():
+                family.add_metric([front], size)
+            yield family
 
 
 class _Totals(Collector):

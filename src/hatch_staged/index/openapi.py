@@ -83,6 +83,11 @@ def _authorized(summary: str, answers: dict[int, _Content], *refused: int, takes
     return Operation(summary, answers, (*refused, *body), takes, authorized=True)
 
 
+_PROJECT = Operation(
+    "List the published files of a project",
+    {200: _pages(simple.ProjectPage), 301: _NOTHING, 304: _NOTHING},
+    (404, 406),
+)
 _REDIRECT = Operation("Go to the same with a slash", {301: _NOTHING})
 
 #: By path and method; where there is GET, there is HEAD.
@@ -133,19 +138,9 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "Publish one file (Upload 1.0)", {200: _NOTHING}, *(401, 403, 409), takes={multipart.CONTENT_TYPE: _FORM}
         ),
     },
-    urls.LEGACY_PROJECT: {
-        "GET": Operation(
-            "List the published files of a project", {200: _pages(simple.ProjectPage), 301: _NOTHING}, (404, 406)
-        )
-    },
     urls.SIMPLE: {"GET": Operation("List the projects", {200: _pages(simple.RootPage), 304: _NOTHING}, (406,))},
-    urls.SIMPLE_PROJECT: {
-        "GET": Operation(
-            "List the published files of a project",
-            {200: _pages(simple.ProjectPage), 301: _NOTHING, 304: _NOTHING},
-            (404, 406),
-        )
-    },
+    urls.SIMPLE_PROJECT: {"GET": _PROJECT},
+    urls.LEGACY_PROJECT: {"GET": _PROJECT},
     urls.PUBLISHED_FILE: {
         "GET": Operation("Download a published file, its metadata, or its provenance", _ANY_PART, (404, 416))
     },

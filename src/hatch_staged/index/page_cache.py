@@ -1,4 +1,4 @@
-"""Pages of what is published, kept as they were sent as long as nobody has changed the database.
+"""Pages of what is in the database, kept as they were sent as long as nobody has changed the database.
 
 A page depends on nothing else that changes, so that one number tells whether all of them still hold: it is another one
 after every commit of any process.  To ask for it takes microseconds, to make a page a hundred times that.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from starlette.concurrency import run_in_threadpool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable
 
     from starlette.responses import Response
 
@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
 #: What all pages together may have (bytes); those that were asked for least recently go first.
 ROOM = 16 * 1024 * 1024
-# What a page takes beside its content: there may be as many keys as somebody thinks of.
+# What a page takes beside its key and content: there may be as many keys as somebody thinks of, and as long ones.
 _OVERHEAD = 2048
+
+
+#: What a page depends on beside the database.
+Key = tuple[str, ...]
 
 
 class PageCache:
@@ -30,11 +34,11 @@ class PageCache:
     def __init__(self, database: Database, *, room: int = ROOM) -> None:
         self._database = database
         self._room = room
-        self._pages: OrderedDict[Hashable, Response] = OrderedDict()
+        self._pages: OrderedDict[Key, Response] = OrderedDict()
         self._size = 0
         self._state: object = None
 
-    async def get(self, key: Hashable, make: Callable[[], Response]) -> Response:
+    async def get(self, key: Key, make: Callable[[], Response]) -> Response:
         """Return the answer for `key`: the one that is kept, or what `make` (blocking) returns now.
 
         It is sent to many, so nobody may change it.
@@ -54,16 +58,15 @@ class PageCache:
             self._keep(key, page)
         return page
 
-    def _keep(self, key: Hashable, page: Response) -> None:
-        size = _size(page)
+    def _keep(self, key: Key, page: Response) -> None:
+        size = _size(key, page)
         if size > self._room or key in self._pages:
             return
         self._pages[key] = page
         self._size += size
         while self._size > self._room:
-            _, oldest = self._pages.popitem(last=False)
-            self._size -= _size(oldest)
+            self._size -= _size(*self._pages.popitem(last=False))
 
 
-def _size(page: Response) -> int:
-    return len(page.body) + _OVERHEAD
+def _size(key: Key, page: Response) -> int:
+    return sum(map(len, key)) + len(page.body) + _OVERHEAD

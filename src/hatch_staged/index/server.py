@@ -15,7 +15,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,7 +23,6 @@ import uvicorn
 from filelock import FileLock, Timeout
 
 from hatch_staged.errors import ConfigurationError, StagedError
-from hatch_staged.index import problem_responses
 from hatch_staged.index.app import create_app
 from hatch_staged.index.core import open_index
 from hatch_staged.index.urls import Urls
@@ -42,8 +41,6 @@ _LOGGER = logging.getLogger(__name__)
 
 #: How long requests in flight may take after the signal to stop (seconds).
 GRACE = 10
-#: Requests at once; each takes a connection, and the larger part of a file that is uploaded some memory.
-MOST_REQUESTS = 256
 # A start waits so long for a server that is about to end (seconds).
 _LOCK_PATIENCE = 2
 # Between two looks whether a server has ended (seconds).
@@ -80,8 +77,7 @@ def serve(
     listens.  Raises `ConfigurationError` if another process serves `data_dir`, `open_index` refuses it, or it cannot
     listen there.
     """
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _exclusive(data_dir), _listen(host, port) as listener, open_index(data_dir) as index:
+    with _private(data_dir), _exclusive(data_dir), _listen(host, port) as listener, open_index(data_dir) as index:
         # What a killed process left; nobody else writes now, as we have the lock.
         index.objects.discard_partial()
         url = f"{(base_url or _url(host, listener)).rstrip('/')}/"
@@ -91,7 +87,8 @@ def serve(
             _write_state(data_dir, RunningServer(pid=os.getpid(), url=url))
             announce(f"Serving Upload 2.0 on {redact(Urls(url.rstrip('/')).upload())} (data in {data_dir})")
 
-        server = _Server(activity, listening, idle_timeout=idle_timeout, grace=grace)
+        protocol = partial(Protocol, read_timeout=index.limits.body_timeout)
+        server = _Server(activity, protocol, listening, idle_timeout=idle_timeout, grace=grace)
         try:
             server.run(sockets=[listener])
         finally:
@@ -148,15 +145,23 @@ class _Server(uvicorn.Server):
     """uvicorn, which says when it listens, and ends by returning."""
 
     def __init__(
-        self, app: _Activity, listening: Callable[[], None], *, idle_timeout: float | None, grace: int
+        self,
+        app: _Activity,
+        protocol: Callable[..., Protocol],
+        listening: Callable[[], None],
+        *,
+        idle_timeout: float | None,
+        grace: int,
     ) -> None:
         config = uvicorn.Config(
             app,
             # URLs have session tokens in them: no log of requests.
             access_log=False,
             log_config=None,
+            # Its warnings are about what strangers send.
+            log_level="error",
             server_header=False,
-            http=Protocol,
+            http=protocol,  # type: ignore[arg-type]  # it is only called
             ws="none",
             lifespan="on",
             timeout_graceful_shutdown=grace,
@@ -187,11 +192,10 @@ class _Server(uvicorn.Server):
 
 
 class _Activity:
-    """Passes requests on to `app`, but not too many at once, and knows since when there were none."""
+    """Passes requests on to `app`, and knows since when there were none."""
 
-    def __init__(self, app: ASGIApp, *, most: int = MOST_REQUESTS) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._most = most
         self._in_flight = 0
         self._since = time.monotonic()
 
@@ -201,12 +205,6 @@ class _Activity:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
-        if self._in_flight >= self._most:
-            status = HTTPStatus.SERVICE_UNAVAILABLE
-            headers = {"Retry-After": "1", "Connection": "close"}
-            busy = problem_responses.respond(status, status.phrase, "The index is busy; try again.", headers=headers)
-            await busy(scope, receive, send)
             return
         self._in_flight += 1
         try:
@@ -234,6 +232,17 @@ def _is_served(data_dir: Path) -> bool:
 def _looking(data_dir: Path) -> FileLock:
     """Return the lock that keeps others from taking ``serve.lock`` for a moment."""
     return FileLock(data_dir / "look.lock")
+
+
+@contextmanager
+def _private(data_dir: Path) -> Iterator[None]:
+    """Make the folder, and whatever comes into it during the block, its owner's alone."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 @contextmanager

@@ -55,6 +55,7 @@ class SimpleApi(Front):
             *(self._without_slash(path, _STAGED) for path in (urls.STAGE, urls.STAGE_PROJECT)),
             resource(urls.SIMPLE, GET=self.published_root),
             resource(urls.SIMPLE_PROJECT, GET=self.published_project),
+            resource(urls.LEGACY_PROJECT, GET=self.published_project),
             resource(urls.PUBLISHED_FILE, GET=self.published_file),
             resource(urls.STAGE, GET=self.staged_root),
             resource(urls.STAGE_PROJECT, GET=self.staged_project),
@@ -63,29 +64,30 @@ class SimpleApi(Front):
 
     async def published_root(self, request: Request) -> Response:
         """List the registered projects."""
-        kind = _format(request)
+        kind, links = _format(request), self.urls(request)
 
         def make() -> Response:
-            links, names = self.urls(request), catalogue.projects(self.index)
+            names = catalogue.projects(self.index)
             return _page(simple_pages.root({name: links.simple_project(name) for name in names}, kind), kind)
 
-        return _unless_known(request, await self._pages.get((kind, *self._seen_from(request)), make))
+        return _unless_known(request, await self._pages.get((kind, links.base), make))
 
     async def published_project(self, request: Request) -> Response:
         """List the published files of a project."""
-        kind, name = _format(request), canonicalize_name(request.path_params["project"])
+        kind, links = _format(request), self.urls(request)
+        name = canonicalize_name(request.path_params["project"])
         if name != request.path_params["project"]:
-            return RedirectResponse(self.urls(request).simple_project(name), HTTPStatus.MOVED_PERMANENTLY.value)
+            return RedirectResponse(links.simple_project(name), HTTPStatus.MOVED_PERMANENTLY.value)
 
         def make() -> Response:
-            links, listing = self.urls(request), catalogue.published(self.index, name)
+            listing = catalogue.published(self.index, name)
 
             def url(artifact: Artifact) -> str:
                 return links.published_file(artifact.hashes["sha256"], artifact.filename)
 
             return _page(simple_pages.project(listing, url, kind), kind)
 
-        return _unless_known(request, await self._pages.get((kind, name, *self._seen_from(request)), make))
+        return _unless_known(request, await self._pages.get((kind, links.base, name), make))
 
     async def published_file(self, request: Request) -> Response:
         """Serve a published file, its core metadata, or its provenance."""
@@ -122,12 +124,6 @@ class SimpleApi(Front):
         find = partial(catalogue.staged_file, self.index, request.path_params["session_token"])
         return await self._file(request, find, _STAGED)
 
-    def _seen_from(self, request: Request) -> tuple[object, ...]:
-        """Return what `urls` makes its links from."""
-        if self.base_url is not None:
-            return ()
-        return (request.scope["scheme"], request.headers.get("host"), request.scope.get("root_path"))
-
     def _without_slash(self, path: str, headers: Mapping[str, str]) -> Route:
         """Return the route for a page whose last slash was left out (PEP 503: it SHOULD be redirected)."""
 
@@ -140,7 +136,8 @@ class SimpleApi(Front):
     async def _file(self, request: Request, find: Callable[[str], Artifact], headers: Mapping[str, str]) -> Response:
         filename: str = request.path_params["filename"]
         suffix = next((each for each in (METADATA_SUFFIX, PROVENANCE_SUFFIX) if filename.endswith(each)), "")
-        artifact = await run_in_threadpool(find, filename.removesuffix(suffix))
+        filename = filename.removesuffix(suffix)
+        artifact = await run_in_threadpool(find, filename)
         if suffix == METADATA_SUFFIX:
             raw = await run_in_threadpool(catalogue.core_metadata, self.index, artifact)
             return Response(raw, media_type=_BYTES, headers=headers)
@@ -159,7 +156,13 @@ class SimpleApi(Front):
         status = HTTPStatus.OK if part is None else HTTPStatus.PARTIAL_CONTENT
         if request.method == "HEAD" or begin == end:
             return Response(status_code=status.value, media_type=_BYTES, headers=headers)
-        chunks = await self.index.objects.stream(artifact.object_key, begin, end)
+        try:
+            chunks = await self.index.objects.stream(artifact.object_key, begin, end)
+        except FileNotFoundError:
+            # Deleted or replaced meanwhile, which `find` may say better; if not, the bytes are lost.
+            if await run_in_threadpool(find, filename) == artifact:
+                raise
+            raise UnknownError(f"{filename} was replaced.") from None
         return StreamingResponse(chunks, status_code=status.value, media_type=_BYTES, headers=headers)
 
 

@@ -9,8 +9,9 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from hatch_staged.index import sessions, uploads, urls
+from hatch_staged.index import multipart, sessions, uploads, urls
 from hatch_staged.index.fronts import Front, require_type, resource
+from hatch_staged.index.refusals import MediaTypeError
 from hatch_staged.protocol import messages
 from hatch_staged.protocol.mechanisms import HTTP_POST_BYTES, HttpPostBytes
 from hatch_staged.protocol.states import FileState, SessionState
@@ -59,6 +60,9 @@ class UploadApi(Front):
     async def create_session(self, request: Request) -> Response:
         """Answer "Create a Publishing Session"."""
         principal = await self.principal(request)
+        if request.headers.get("content-type", "").startswith(multipart.CONTENT_TYPE):
+            # twine and others, which show their users this sentence.
+            raise MediaTypeError(f"This is Upload 2.0; a form goes to {self.urls(request).legacy()}.")
         body = await self.message(request, messages.CreateSession)
         status = await run_in_threadpool(sessions.create, self.index, principal, name=body.name, version=body.version)
         return self._session(request, status, HTTPStatus.CREATED)

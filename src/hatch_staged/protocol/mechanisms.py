@@ -28,6 +28,11 @@ def negotiate(offered: Sequence[str], known: Collection[str]) -> str | None:
     return next((identifier for identifier in offered if identifier in known), None)
 
 
+def names(mechanism: Mapping[str, object], identifier: str) -> bool:
+    """Whether the ``mechanism`` map of a file upload session is for `identifier`, in either form."""
+    return mechanism.get("identifier") == identifier or identifier in mechanism
+
+
 def http_post_bytes(mechanism: Mapping[str, object]) -> HttpPostBytes:
     """Read the ``mechanism`` map of a file upload session.
 

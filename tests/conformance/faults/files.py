@@ -219,9 +219,17 @@ FILES = (
     mutant(
         "a deleted file is gone without a trace",
         success(FILE_STATUS, _gone_when_canceled),
-        "SESSION-FILES-08",
-        "FILE-STATE-13",
         "FILE-STATUS-04",
+    ),
+    mutant(
+        "a deleted file says that it is completed",
+        success(FILE_STATUS, key("status", to=worded("canceled", "completed"))),
+        "SESSION-FILES-08",
+        "FILE-STATE-01",
+        "FILE-STATE-09",
+        "FILE-STATE-13",
+        "FILE-TRANSITION-06",
+        "FILE-TRANSITION-13",
     ),
     mutant(
         "a deleted file stays listed",

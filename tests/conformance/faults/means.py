@@ -60,6 +60,7 @@ COMPLETE = Endpoint("POST", urls.COMPLETE)
 STAGE = Endpoint("GET", urls.STAGE)
 STAGE_PAGE = Endpoint("GET", urls.STAGE_PROJECT)
 STAGED_FILE = Endpoint("GET", urls.STAGED_FILE)
+PUBLISHED_FILE = Endpoint("GET", urls.PUBLISHED_FILE)
 SIMPLE_PAGE = Endpoint("GET", urls.SIMPLE_PROJECT)
 
 LEGACY = Endpoint("POST", urls.LEGACY)

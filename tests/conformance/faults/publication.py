@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,13 @@ CHANGE, EXTEND, PUBLISHING, DEFER = SessionEvent.CHANGE, SessionEvent.EXTEND, Se
 
 def _unfinished_are_left_out(_sound: Callable[..., Any]) -> Callable[..., Any]:
     return lambda tx, session: file_rows.staged(tx, session.id)
+
+
+def _stateless(exchange: Exchange) -> None:
+    """Say something of states where nothing is said of the file."""
+    told = re.sub(rb"\b(pending|error)\b", b"unfinished", exchange.body)
+    exchange.body = told
+    exchange.answer = {**exchange.answer, "type": "https://index.test/pending-or-error", "title": "pending, error"}
 
 
 def _nameless(exchange: Exchange) -> None:
@@ -121,6 +129,7 @@ PUBLICATION = (
         "SESSION-PUBLISH-04",
         "SESSION-TRANSITION-05",
     ),
+    mutant("nobody says in which state a file is", refusal(PUBLISH, _stateless), "SESSION-PUBLISH-05"),
     mutant(
         "nobody says which file is unfinished",
         refusal(PUBLISH, _nameless),

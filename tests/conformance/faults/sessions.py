@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import itertools
 import secrets
@@ -55,6 +56,17 @@ def _forget_reservations(sound: Callable[..., Any]) -> Callable[..., Any]:
         return found if found.registered_at else replace(found, owner=owner)
 
     return reserve
+
+
+def _one_registers_names(index: Faults) -> None:
+    """Let nobody but the owner have a new name."""
+    credentials = base64.b64encode(f"__token__:{index.owner_token}".encode()).decode()
+
+    def change(exchange: Exchange) -> None:
+        if exchange.ok and credentials not in exchange.asked_headers.get("authorization", ""):
+            exchange.status = 403
+
+    index.answers(CREATE, change)
 
 
 def _given_to_nobody(sound: Callable[..., Any]) -> Callable[..., Any]:
@@ -161,7 +173,7 @@ SESSIONS = (
         "SESSION-CREATE-16",
     ),
     mutant("a new name is nobody's", replaced(project_rows, "reserve", _given_to_nobody), "SESSION-CREATE-21"),
-    mutant("new names are refused", answer(CREATE, instead_of(201, 403)), "SESSION-CREATE-20"),
+    mutant("new names are refused to all but one", _one_registers_names, "SESSION-CREATE-20"),
     # Multiple Session Creation Requests
     mutant(
         "a second session is created",

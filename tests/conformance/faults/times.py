@@ -37,3 +37,9 @@ def earlier_each_time() -> Callable[[str], str]:
     """Return what makes each time that is told an hour earlier than the one before."""
     looks = itertools.count()
     return lambda told: later(told, -3600 * next(looks))
+
+
+def later_each_time() -> Callable[[str], str]:
+    """Return what makes each time that is told a second later than the one before."""
+    count = itertools.count(1)
+    return lambda told: later(told, next(count))

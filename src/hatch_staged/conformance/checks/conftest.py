@@ -11,6 +11,7 @@ from hatch_staged.conformance import steps
 from hatch_staged.conformance.artifacts import Release, fresh_release
 from hatch_staged.conformance.conversation import Conversation, converse
 from hatch_staged.conformance.membership import Colleague, Membership, come_and_go
+from hatch_staged.conformance.register import Register
 from hatch_staged.conformance.target import TARGET
 from hatch_staged.conformance.wire import Principal, Wire
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 # About ten times as many as a run makes.
 _MOST_REQUESTS = 20_000
+# About twenty times as long as one takes that waits for nothing (seconds), and twice as many as wait for an expiry.
+_LONGEST_RUN = 1800
+_MOST_WAITS = 20
 
 _VERSIONS = count(1)
 
@@ -33,9 +37,9 @@ def index(pytestconfig: pytest.Config) -> Target:
 
 
 @pytest.fixture(scope="session")
-def wire() -> Iterator[Wire]:
+def wire(index: Target) -> Iterator[Wire]:
     """Return the connections of the run."""
-    wire = Wire(limit=_MOST_REQUESTS)
+    wire = Wire(limit=_MOST_REQUESTS, seconds=_LONGEST_RUN + _MOST_WAITS * index.patience)
     yield wire
     wire.close()
 
@@ -43,15 +47,13 @@ def wire() -> Iterator[Wire]:
 @pytest.fixture(scope="session")
 def owner(index: Target, wire: Wire) -> Principal:
     """Return whose token it is; what they create is theirs."""
-    return Principal(wire, index.token)
+    return index.owner(wire)
 
 
 @pytest.fixture(scope="session")
 def other(index: Target, wire: Wire) -> Principal:
     """Return somebody else, who has nothing to do with the owner's projects."""
-    if index.other_token is None:
-        pytest.skip("--other-token was not given")
-    return Principal(wire, index.other_token)
+    return index.other(wire)
 
 
 @pytest.fixture(scope="session")
@@ -89,9 +91,8 @@ def colleague(index: Target, other: Principal, owner: Principal) -> Iterator[Col
     """Return the other one with a project of the owner's that they may upload to."""
     index.require_grant()
     release = _published(owner, index)
-    index.grant_other(release.project)
-    yield Colleague(other, release.project)
-    index.revoke_other(release.project)
+    with index.granted(release.project):
+        yield Colleague(other, release.project)
 
 
 @pytest.fixture
@@ -125,17 +126,20 @@ def abandoned(owner: Principal, index: Target) -> tuple[Session, ...]:
     return tuple(sessions)
 
 
+@pytest.fixture(scope="session")
+def register(index: Target, wire: Wire) -> Iterator[Register]:
+    """Return where the sessions are that were created; none is left at the end of the run."""
+    register = Register(index, wire)
+    yield register
+    register.cancel_all()
+
+
 @pytest.fixture(autouse=True)
-def _leave_nothing(index: Target, wire: Wire, owner: Principal) -> Iterator[None]:
-    """Cancel the sessions that a check created and did not end."""
-    begin = len(wire.journal)
+def _leave_nothing(register: Register) -> Iterator[None]:
+    """Cancel the sessions that a check created and did not end, and none that several checks share."""
+    register.keep_new()
     yield
-    created = [each for each in wire.journal[begin:] if (each.method, each.url) == ("POST", index.root) and each.ok]
-    for answer in created:
-        url = steps.Session(answer.json()).url
-        # What the index says to that is not what this check is about, nor is who created the session.
-        if owner.delete(url).status == 403 and index.other_token is not None:
-            Principal(wire, index.other_token).delete(url)
+    register.cancel_new()
 
 
 def _published(owner: Principal, index: Target) -> Release:

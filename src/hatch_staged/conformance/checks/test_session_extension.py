@@ -8,8 +8,7 @@ import pytest
 
 from hatch_staged.conformance import steps
 from hatch_staged.conformance.requirements import covers
-from hatch_staged.conformance.timestamps import expires_at
-from hatch_staged.conformance.wire import META
+from hatch_staged.conformance.timestamps import expires_at, is_same_expiry, lasting
 
 if TYPE_CHECKING:
     from hatch_staged.conformance.artifacts import Release
@@ -30,7 +29,7 @@ def test_the_link_is_there_if_and_only_if_there_are_extensions(
     present = {"extend" in body["links"] for body in bodies}
     assert len(present) == 1, "links.extend is in some bodies, and not in others"
     if present == {True}:
-        answer = owner.post(session.body["links"]["extend"], {"meta": META, "extend-for": 1})
+        answer = steps.extend(owner, session.body["links"]["extend"], 1)
         assert answer.ok, f"links.extend is there, and extensions are not: {answer}"
 
 
@@ -50,7 +49,9 @@ def test_the_answer_to_an_extension_is_what_the_session_is_afterwards(
 ) -> None:
     steps.stage(owner, session, release.wheel())
     body = _extend(owner, session, 3600).json()
-    assert steps.session_status(owner, session) == body, f"the session is not what the extension said: {body}"
+    status = steps.session_status(owner, session)
+    assert lasting(status) == lasting(body), f"the session is not what the extension said: {body}"
+    assert is_same_expiry(body, status), f"the session expires at {status['expires-at']} after: {body}"
 
 
 @covers("SESSION-EXTEND-07", "it MUST still return a success response")
@@ -65,12 +66,12 @@ def test_who_asks_for_too_much_is_not_refused(owner: Principal, session: Session
 def test_who_asks_for_too_much_is_told_the_current_expiry(owner: Principal, session: Session, seconds: int) -> None:
     answer = _extend(owner, session, seconds)
     assert answer.ok, f"{seconds} seconds are refused: {answer}"
-    told, current = expires_at(answer.json()), expires_at(steps.session_status(owner, session))
-    assert told == current, f"told {told} while the session expires at {current}"
-    assert told >= expires_at(session.body), f"an extension has made it shorter: {answer}"
+    current = steps.session_status(owner, session)
+    assert is_same_expiry(answer.json(), current), f"the session expires at {current['expires-at']} after: {answer}"
+    assert expires_at(answer.json()) >= expires_at(session.body), f"an extension has made it shorter: {answer}"
 
 
 def _extend(principal: Principal, session: Session, seconds: int) -> Answer:
     if session.extend is None:
         pytest.skip("the index has no extensions")
-    return principal.post(session.extend, {"meta": META, "extend-for": seconds})
+    return steps.extend(principal, session.extend, seconds)

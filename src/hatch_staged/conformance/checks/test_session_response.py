@@ -13,7 +13,6 @@ import pytest
 from hatch_staged.conformance import failures, secrecy, simple, stages, steps
 from hatch_staged.conformance.requirements import covers
 from hatch_staged.conformance.timestamps import expires_at
-from hatch_staged.conformance.wire import META
 
 if TYPE_CHECKING:
     from hatch_staged.conformance.artifacts import Release
@@ -86,9 +85,9 @@ def test_the_token_leads_to_the_stage(
     owner: Principal, anonymous: Principal, release: Release, session: Session
 ) -> None:
     stage, token = stages.require_stage(session), stages.require_token(session)
-    assert token in stage, f"the token {token} is no part of {stage}"
+    stages.with_token(stage, token, "")
     steps.stage(owner, session, release.wheel())
-    assert simple.files(anonymous, stage, release.project)
+    assert simple.files(anonymous, stage, release.project), f"there is nothing at {stage}"
 
 
 @covers("SESSION-RESPONSE-07", "This token MUST be cryptographically unguessable.")
@@ -146,7 +145,7 @@ def test_the_expiry_is_never_moved_earlier(owner: Principal, release: Release, s
     look()
     if session.extend is not None:
         for seconds in (60, 1, 3600, 2, 10**9, 1):
-            owner.post(session.extend, {"meta": META, "extend-for": seconds})
+            steps.extend(owner, session.extend, seconds)
             look()
     steps.begin(owner, session, release.sdist())
     owner.post(session.publish)
@@ -158,7 +157,7 @@ def test_the_expiry_is_never_moved_earlier(owner: Principal, release: Release, s
 def test_status_is_one_of_five(conversation: Conversation) -> None:
     states = {str(body.get("status")) for body in conversation.sessions}
     assert states <= _STATES, f"these occur: {sorted(states)}"
-    assert states >= {"open", "published", "canceled"}, f"only these occur: {sorted(states)}"
+    assert "open" in states, f"only these occur: {sorted(states)}"
 
 
 @covers("SESSION-RESPONSE-18", "A mapping containing the filenames that have been uploaded to this session")
@@ -169,7 +168,7 @@ def test_files_maps_what_was_uploaded(owner: Principal, release: Release, sessio
         steps.stage(owner, session, artifact)
         names.add(artifact.filename)
         files = steps.staged_files(owner, session)
-        assert files.keys() == names
+        assert files.keys() == names, f"the session has the files {sorted(files)}"
         assert all(isinstance(details, dict) for details in files.values()), f"details are no mapping: {files}"
 
 

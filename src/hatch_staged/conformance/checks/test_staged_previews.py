@@ -53,7 +53,7 @@ def test_a_stage_lists_what_is_staged_in_a_form_for_installers(
     for artifact in artifacts.values():
         steps.stage(owner, session, artifact)
     url = simple.page(anonymous, stage, release.project).url
-    answers = [anonymous.request("GET", url, {"Accept": accept}) for accept in (simple.JSON, "text/html")]
+    answers = [anonymous.follow(url, Accept=accept) for accept in (simple.JSON, "text/html")]
     views = [answer for answer in answers if answer.ok]
     assert views, f"the stage has no view: {[*map(str, answers)]}"
     for view in views:
@@ -89,4 +89,5 @@ def _install(installer: Installer, owner: Principal, sessions: dict[Release, Ses
         steps.stage(owner, session, wheel)
         expected[f"{release.project.replace('-', '_')}.py"] = f"'{release.project} from its stage'\n"
     urls = [stages.require_stage(session) for session in sessions.values()]
-    assert installer.install(folder, list(sessions), urls) == expected
+    installed = installer.install(folder, list(sessions), urls)
+    assert installed == expected, f"installed were {installed}"

@@ -22,32 +22,34 @@ def test_a_release_is_taken_from_its_session_to_its_publication(
     artifacts = [release.wheel(), release.sdist()]
     for artifact in artifacts:
         steps.stage(owner, session, artifact)
-    assert set(steps.session_status(owner, session)["files"]) == {artifact.filename for artifact in artifacts}
+    files = steps.staged_files(owner, session)
+    assert files.keys() == {artifact.filename for artifact in artifacts}, f"the session has the files {sorted(files)}"
     steps.publish(owner, session)
 
 
 @covers("WORKFLOW-01", "Complete the publishing session, publishing or discarding the stage.")
 def test_files_are_public_once_their_session_is_published_and_not_before(
-    owner: Principal, anonymous: Principal, index: Target, release: Release, session: Session
+    owner: Principal, index: Target, release: Release, session: Session
 ) -> None:
     published = index.require_simple()
     artifacts = {artifact.filename: artifact for artifact in (release.wheel(), release.sdist())}
     for artifact in artifacts.values():
         steps.stage(owner, session, artifact)
-        assert not simple.files(anonymous, published, release.project), f"{artifact.filename} is public while staged"
+        assert not simple.files(owner, published, release.project), f"{artifact.filename} is public while staged"
     steps.publish(owner, session)
-    listed = simple.files(anonymous, published, release.project)
-    assert listed.keys() == artifacts.keys()
+    listed = simple.files(owner, published, release.project)
+    assert listed.keys() == artifacts.keys(), f"{sorted(listed)} are public"
     for filename, file in listed.items():
-        assert simple.download(anonymous, file) == artifacts[filename].data, f"{filename} has other bytes"
+        assert simple.download(owner, file) == artifacts[filename].data, f"{filename} has other bytes"
 
 
 @covers("WORKFLOW-01", "Complete the publishing session, publishing or discarding the stage.")
 def test_nothing_of_a_discarded_stage_is_public(
-    owner: Principal, anonymous: Principal, index: Target, release: Release, session: Session
+    owner: Principal, index: Target, release: Release, session: Session
 ) -> None:
     published = index.require_simple()
     steps.stage(owner, session, release.wheel())
     answer = owner.delete(session.url)
     assert answer.ok, f"the session was not canceled: {answer}"
-    assert not simple.files(anonymous, published, release.project)
+    public = simple.files(owner, published, release.project)
+    assert not public, f"these are public: {sorted(public)}"
