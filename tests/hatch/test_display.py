@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from rich.console import Console
 
+from hatch_staged.client.credentials import Credentials
 from hatch_staged.errors import ConfigurationError, StagedError, StageGoneError
 from hatch_staged.hatch import display
 from hatch_staged.outcome import Outcome
@@ -174,3 +175,22 @@ def test_the_outcome_is_printed_however_it_ends(capsys: pytest.CaptureFixture[st
     with pytest.raises(click.UsageError), display.reporting(Outcome("wait")):
         raise click.UsageError("x")
     assert capsys.readouterr().out == ""
+
+
+def test_a_traceback_has_no_secrets(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HATCH_DEBUG", "1")
+    found = Credentials("anna", "pass/w\u00f6rd 'of' anna")
+    secrets = (found.secret, found.authorization.partition(" ")[2], TOKEN)
+    for error in (ValueError(*secrets), ValueError(f"{found.secret} at {RELEASE.stage}"), KeyError(found.secret)):
+        try:
+            raise error
+        except LookupError as cause:
+            chained: BaseException = StagedError("no")
+            chained.__cause__ = cause
+        except ValueError as cause:
+            chained = cause
+        _, lines = told(chained, capsys)
+        text = "\n".join(lines)
+        assert "Traceback" in text
+        assert "***" in text
+        assert not [secret for secret in (*secrets, repr(found.secret)[1:-1]) if secret in text]

@@ -15,7 +15,7 @@ from rich.filesize import decimal
 
 from hatch_staged.durations import render
 from hatch_staged.errors import ConfigurationError, StagedError
-from hatch_staged.redaction import redact
+from hatch_staged.redaction import redact, scrub
 from hatch_staged.releases import label
 from hatch_staged.stage.use import expires_in
 
@@ -75,13 +75,14 @@ def _as_ours(error: Exception) -> StagedError:
         what = f"Hatch's configuration is no valid TOML: {error}"
         return ConfigurationError(what, hint="mend pyproject.toml, hatch.toml or config.toml")
     return StagedError(
-        f"unexpected {type(error).__name__}: {error}", hint="run it again with HATCH_DEBUG=1 and report the traceback"
+        f"unexpected {type(error).__name__}: {scrub(str(error))}",
+        hint="run it again with HATCH_DEBUG=1 and report the traceback",
     )
 
 
 def _show(error: StagedError) -> None:
     if os.environ.get("HATCH_DEBUG") in {"1", "true"}:
-        traceback.print_exc(file=sys.stderr)
+        click.echo(scrub(traceback.format_exc()), err=True, nl=False)
     first, *rest = error.lines()
     click.secho(first, fg="red", err=True)
     for line in rest:
