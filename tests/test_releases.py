@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy.exc import NoResultFound
-from tests.client.upload_server import UploadServer
+from tests.client.upload_server import UploadServer, problem
 from tests.conftest import Maintainer
 
 from hatch_staged import releases
@@ -325,3 +325,10 @@ def test_nothing_is_left_of_a_release_that_the_index_refuses(maintainer: Maintai
         maintainer.stage("foo-1.0.tar.gz", content=b"other")
     with team.index.database.reading() as tx, pytest.raises(NoResultFound):
         session_rows.live(tx, "foo", "1")
+
+
+def test_a_session_that_an_index_without_previews_does_not_know(at_plain: Maintainer, plain: UploadServer) -> None:
+    at_plain.stage()
+    plain.script("GET", "/s$", problem(404, "No such session"))
+    with pytest.raises(StageGoneError, match=r"does not know the publishing session \(404\): No such session"):
+        releases.ready_to_publish(at_plain.desk)
