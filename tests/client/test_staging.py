@@ -558,7 +558,7 @@ def test_an_interrupt_may_cancel(index: UploadServer, client: Client, make_relea
     senders = {"http-post-bytes": interrupting}
 
     with pytest.raises(StagedError, match=r"interrupted: the session of foo 1\.0 is canceled"):
-        stage(make_release(), client, jobs=2, reporter=Silent(), senders=senders, on_interrupt=OnInterrupt.CANCEL)
+        stage(make_release(), client, jobs=1, reporter=Silent(), senders=senders, on_interrupt=OnInterrupt.CANCEL)
 
     assert index.status == "canceled"
 

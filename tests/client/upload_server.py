@@ -152,6 +152,10 @@ class UploadServer:
         """
         self._scripts.append((method, re.compile(path), list(replies), then))
 
+    def forget_scripts(self) -> None:
+        """Answer by itself again."""
+        self._scripts.clear()
+
     def asked(self, method: str, path: str = "") -> list[Seen]:
         """Return the requests of `method` to paths that match `path`."""
         return [seen for seen in self.seen if seen.method == method and re.search(path, seen.path)]

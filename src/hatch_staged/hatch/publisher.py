@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from hatch.publish.plugin.interface import PublisherInterface
 
-from hatch_staged import releases
+from hatch_staged import releases, status
 from hatch_staged.client import artifacts, checks, plugins, signing
+from hatch_staged.client.progress import Both
 from hatch_staged.errors import ConfigurationError
 from hatch_staged.hatch import context, progress
 from hatch_staged.hatch.context import IndexOptions
 from hatch_staged.hatch.display import reporting, stderr_of
+from hatch_staged.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,7 +40,7 @@ def _flag(text: str) -> bool:
 
 
 #: key of ``-o`` -> what reads its value, which raises `ValueError` with what is needed instead
-_KEYS: Mapping[str, Callable[[str], object]] = MappingProxyType({"jobs": _count, "attest": _flag})
+_KEYS: Mapping[str, Callable[[str], object]] = MappingProxyType({"jobs": _count, "attest": _flag, "json": _flag})
 
 
 def _read(key: str, text: str) -> object:
@@ -56,6 +58,8 @@ class Options:
     jobs: int | None = None
     #: whether artifacts get attestations that have none
     attest: bool = False
+    #: whether stdout gets the outcome as a JSON document
+    json: bool = False
 
     @classmethod
     def of(cls, given: Mapping[str, object]) -> Options:
@@ -81,6 +85,8 @@ class StagedPublisher(PublisherInterface):
         """Stage the files, folders and globs `specs`; without any, what the project's builds left."""
         with reporting():
             given = Options.of(options)
+        outcome = Outcome("stage")
+        with reporting(outcome if given.json else None):
             desk = context.open_desk(self.app, _index_options(options))
             configured = context.read_settings(self.app)
             found = artifacts.find(specs, root=Path(self.root), default=context.build_folder(self.app))
@@ -92,18 +98,21 @@ class StagedPublisher(PublisherInterface):
             if given.attest:
                 signing.require_extra()
             repository = desk.repository()
-            with progress.reporter(stderr_of(self.app), quiet=self.app.quiet) as reporter:
-                staged = list(
-                    releases.stage(
-                        desk,
-                        repository,
-                        found,
-                        jobs=given.jobs or configured.jobs,
-                        reporter=reporter,
-                        senders=further.senders(reporter.notice),
-                        make_signer=signing.ambient_signer if given.attest else None,
-                    )
-                )
+            outcome.staging_at(repository.url)
+            staged = []
+            with progress.reporter(stderr_of(self.app), quiet=self.app.quiet) as shown:
+                reporter = Both(shown, outcome)
+                for release in releases.stage(
+                    desk,
+                    repository,
+                    found,
+                    jobs=given.jobs or configured.jobs,
+                    reporter=reporter,
+                    senders=further.senders(reporter.notice),
+                    make_signer=signing.ambient_signer if given.attest else None,
+                ):
+                    outcome.add(status.as_noted(release))
+                    staged.append(release)
             for release in staged:
                 self.app.display_success(f"{releases.label(release)} is staged on {repository.name}, not published")
             self.app.display_info(f"{desk.stage_file} names it: test it, then `hatch stage publish` or `cancel`")
