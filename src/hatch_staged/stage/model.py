@@ -113,6 +113,8 @@ class StagedRelease:
     #: when the stage file was written
     status: SessionState
     expires_at: datetime
+    #: patterns of the file names that the whole release has, as far as whoever staged it said so
+    expected: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         hide(self.session_token)
