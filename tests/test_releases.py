@@ -399,6 +399,9 @@ def test_a_preview_does_nothing(maintainer: Maintainer, team: TeamIndex) -> None
     with maintainer.desk.connections.open(team.repository) as client:
         client.cancel(client.session(staged.session))
     assert steps("foo-1.0.tar.gz") == ["upload"]
+    unknown = replace(staged, session=f"{team.url}sessions/{'0' * 32}/")
+    stagefile.write(maintainer.desk.stage_file, StageFile((unknown,)))
+    assert steps("foo-1.0.tar.gz") == ["upload"]
 
 
 def test_others_files_stay_where_there_are_no_previews(at_plain: Maintainer, plain: UploadServer) -> None:
