@@ -1,0 +1,255 @@
+"""A client on a bad way to the index, killed now and then: the same command again, and the release is staged.
+
+``HATCH_STAGED_FAULTS`` says how many releases are staged, by default a few; ``HATCH_STAGED_SEED`` repeats the faults of
+an earlier run, as far as threads can be repeated, and ``HATCH_STAGED_FAULT`` one of them: the number of a release.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import subprocess
+import sys
+import textwrap
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from subprocess import PIPE, STDOUT
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import select
+from tests.conformance.faults import means
+from tests.conftest import Clock, served
+from tests.index.building import Built, build
+from tests.journeys.conftest import PYPROJECT
+from tests.journeys.faulty_proxy import Fault, FaultyProxy, Trap
+
+from hatch_staged.index import tokens
+from hatch_staged.index.configuration import Limits
+from hatch_staged.index.core import open_index
+from hatch_staged.index.database import schema
+from hatch_staged.protocol.states import FileState, SessionState
+from hatch_staged.stage import stagefile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.journeys.conftest import Person
+
+    from hatch_staged.index.core import Index
+
+RELEASES = int(os.environ.get("HATCH_STAGED_FAULTS", "10"))
+SEED = int(os.environ.get("HATCH_STAGED_SEED", str(random.randrange(10**6))))  # noqa: S311 - faults, not secrets
+ONLY = os.environ.get("HATCH_STAGED_FAULT")
+#: How often the command is given at most, beyond those times that it is killed: each failure takes a fault, or two.
+MOST_ATTEMPTS = 7
+#: The requests among which the faults are; a release of three files takes about twenty.
+MOST_REQUESTS = 30
+#: A client that takes longer hangs (seconds).
+PATIENCE = 60
+ROOT = Path(__file__).parent.parent.parent
+
+#: All names are only reserved: nothing here is ever published.
+IMMEDIATE = Limits(reserved_names=10**6)
+DEFERRED = replace(IMMEDIATE, immediate_size=0)
+
+
+@dataclass(frozen=True)
+class Way:
+    """An index, and how to get there."""
+
+    index: Index
+    clock: Clock
+    port: int
+    secret: str
+
+
+@pytest.fixture
+def ways(tmp_path: Path) -> Iterator[list[Way]]:
+    """Run two indexes; the second one defers every completion."""
+    with ExitStack() as stack:
+
+        def way(folder: Path, limits: Limits) -> Way:
+            clock = Clock()
+            index = stack.enter_context(open_index(folder, clock=clock, limits=limits))
+            port = urlsplit(stack.enter_context(served(index))).port
+            assert port is not None
+            return Way(index, clock, port, tokens.create(index, user="alice"))
+
+        yield [way(tmp_path / "immediate", IMMEDIATE), way(tmp_path / "deferred", DEFERRED)]
+
+
+@pytest.fixture
+def variables() -> dict[str, str]:
+    """Return the variables of the clients: killed processes leave no measurements, or half ones."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE_", "HATCH_"))}
+    return {**kept, "PYTHONPATH": str(ROOT)}
+
+
+@dataclass
+class Story:
+    """A release that is staged in spite of all; the number of what happens to it is its whole chance."""
+
+    number: int
+    folder: Path
+    way: Way
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(f"{SEED}-{self.number}")  # noqa: S311 - likewise
+        self.project = f"fault{self.number}".replace("-", "h")
+        self.files = self._build()
+        requests = self.chance.sample(range(1, MOST_REQUESTS), self.chance.randint(1, 6))
+        self.faults = {each: self.chance.choice(list(Fault)) for each in requests}
+        self.kills = self.chance.choice([0, 0, 1, 2])
+        self.jobs = self.chance.choice([1, 2, 4])
+        details = random.Random(f"{SEED}-{self.number}-details")  # noqa: S311 - likewise
+        self.proxy = FaultyProxy(self.way.port, self.faults, details, lambda: self.way.clock.advance(days=8))
+        self.attempts = 0
+
+    def _build(self) -> list[Built]:
+        names = [f"{self.project}-1.0.tar.gz", *(f"{self.project}-1.0-{build}-py3-none-any.whl" for build in range(4))]
+        chosen = self.chance.sample(names, self.chance.randint(2, 5))
+        built = [build(name, content=self.chance.randbytes(self.chance.choice([100, 300_000]))) for name in chosen]
+        (self.folder / "dist").mkdir(parents=True)
+        for each in built:
+            (self.folder / "dist" / each.filename).write_bytes(each.data)
+        return built
+
+    def __str__(self) -> str:
+        faults = ", ".join(f"{fault.name} at {request}" for request, fault in sorted(self.faults.items()))
+        return f"{len(self.files)} files, {self.jobs} jobs, {self.kills} kills, {faults}"
+
+    @property
+    def stage_file(self) -> Path:
+        """Where the client writes what it has staged."""
+        return self.folder / ".stage.toml"
+
+    @property
+    def url(self) -> str:
+        """The root endpoint, behind the proxy."""
+        return f"{self.proxy.url}upload/"
+
+    def stage(self, command: Callable[[Story], list[str]], variables: dict[str, str]) -> None:
+        """Give the command until it succeeds, and look at what there is each time."""
+        errors = []
+        with self.proxy:
+            attempts = MOST_ATTEMPTS + self.kills
+            for _ in range(attempts):
+                self.attempts += 1
+                code, said = self._run(command(self), variables)
+                errors.append(f"{code}: {said}")
+                self._nothing_is_half_or_told(said)
+                if code == 0:
+                    break
+            else:
+                pytest.fail(f"it did not succeed in {attempts} attempts, with {self.proxy.happened}: {errors}")
+        self._all_is_staged()
+
+    def _run(self, command: list[str], variables: dict[str, str]) -> tuple[int, str]:
+        """Run the client, which may be killed on its way; return its exit code and what it says."""
+        killed = False
+
+        def kill() -> None:
+            nonlocal killed
+            killed = True
+            client.kill()
+
+        with subprocess.Popen(
+            command, cwd=self.folder, env=variables, stdout=PIPE, stderr=STDOUT, encoding="utf-8"
+        ) as client:
+            if self.kills:
+                self.kills -= 1
+                if self.chance.random() < 0.7:
+                    self.proxy.trap = Trap(kill, answers=self.chance.randint(1, 5 * len(self.files) + 5))
+                else:
+                    self.proxy.trap = Trap(kill, n_bytes=self.chance.randint(1, sum(len(f.data) for f in self.files)))
+            said, _ = client.communicate(timeout=PATIENCE)
+        self.proxy.trap = None
+        assert killed or client.returncode in range(8), said
+        return client.returncode, said
+
+    def _nothing_is_half_or_told(self, said: str) -> None:
+        if self.stage_file.exists():
+            [release] = stagefile.load(self.stage_file).releases
+            assert self._hashes() == {artifact.filename: artifact.sha256 for artifact in release.artifacts}
+        assert "Traceback" not in said
+        assert "unexpected" not in said
+        assert self.way.secret not in said
+        with self.way.index.database.reading() as tx:
+            session_tokens = tx.scalars(select(schema.sessions.c.token)).all()
+        assert not [token for token in session_tokens if token in said]
+
+    def _all_is_staged(self) -> None:
+        [release] = stagefile.load(self.stage_file).releases
+        with self.way.index.database.reading() as tx:
+            sessions = tx.execute(select(schema.sessions).where(schema.sessions.c.project == self.project)).all()
+            [live] = [session for session in sessions if not session.state.terminal]
+            ids = [session.id for session in sessions]
+            files = tx.execute(select(schema.files).where(schema.files.c.session_id.in_(ids))).all()
+            published = tx.execute(select(schema.published_files)).all()
+        assert live.state is SessionState.OPEN
+        assert live.token == release.session_token
+        assert self._hashes() == {artifact.filename: artifact.sha256 for artifact in release.artifacts}
+        present = [file for file in files if file.session_id == live.id and file.state is not FileState.CANCELED]
+        assert {file.state for file in present} == {FileState.COMPLETED}
+        assert self._hashes() == {file.filename: file.received_hashes["sha256"] for file in present}
+        for file in present:
+            with self.way.index.objects.open(file.object_key) as stored:
+                assert hashlib.sha256(stored.read()).hexdigest() == file.received_hashes["sha256"]
+        self._nothing_was_accepted_twice([(file.session_id, file.filename) for file in files if file.completed_at])
+        assert not published
+        assert not [asked for asked in self.proxy.passed if means.PUBLISH.takes(asked.method, asked.path)]
+
+    def _nothing_was_accepted_twice(self, completed: list[tuple[str, str]]) -> None:
+        assert not {name: times for name, times in Counter(completed).items() if times > 1}
+        sent = Counter(
+            asked.path
+            for asked in self.proxy.passed
+            if means.SEND.takes(asked.method, asked.path) and asked.status // 100 == 2
+        )
+        assert not {path: times for path, times in sent.items() if times > 1}
+
+    def _hashes(self) -> dict[str, str]:
+        return {built.filename: built.sha256 for built in self.files}
+
+
+def test_the_same_command_again_ends_in_the_right_session(
+    tmp_path: Path, ways: list[Way], variables: dict[str, str]
+) -> None:
+    def command(story: Story) -> list[str]:
+        return [sys.executable, "-m", "tests.journeys.staging_client", story.url, str(story.folder), str(story.jobs)]
+
+    tell(f"HATCH_STAGED_SEED={SEED} HATCH_STAGED_FAULTS={RELEASES}")
+    happened: Counter[str] = Counter()
+    attempts: Counter[int] = Counter()
+    for number in range(RELEASES) if ONLY is None else [int(ONLY)]:
+        story = Story(number, tmp_path / str(number), ways[number % len(ways)])
+        tell(f"HATCH_STAGED_FAULT={number}: {story}")
+        story.stage(command, {**variables, "TOKEN": story.way.secret})
+        happened.update(fault.name for fault in story.proxy.happened)
+        attempts[story.attempts] += 1
+    tell(f"what happened: {dict(happened)}, and how many needed so many attempts: {dict(attempts)}")
+    assert ONLY or RELEASES < 100 or happened.keys() == Fault.__members__.keys()
+
+
+def test_hatch_does_the_same(tmp_path: Path, ways: list[Way], maintainer: Person, variables: dict[str, str]) -> None:
+    def command(story: Story) -> list[str]:
+        staged = ["publish", "--staged", "--no-prompt", "--repo", story.url, "-o", f"jobs={story.jobs}"]
+        return [*maintainer.hatch_command, *staged]
+
+    tell(f"HATCH_STAGED_SEED={SEED}")
+    for number in range(1, 1 + max(1, RELEASES // 50)):
+        story = Story(-number, tmp_path / str(-number), ways[number % len(ways)])
+        tell(f"release {-number}: {story}")
+        text = PYPROJECT.format(name=story.project, version="1.0", installer="pip")
+        (story.folder / "pyproject.toml").write_text(textwrap.dedent(text))
+        story.stage(command, {**variables, **maintainer.variables, "HATCH_INDEX_AUTH": story.way.secret})
+
+
+def tell(line: str) -> None:
+    """Print a line that pytest shows when the test fails, or with ``-s``."""
+    print(line)  # noqa: T201 - see above
