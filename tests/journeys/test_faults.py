@@ -84,10 +84,12 @@ def ways(tmp_path: Path) -> Iterator[list[Way]]:
 
 
 @pytest.fixture
-def variables() -> dict[str, str]:
+def variables(tmp_path: Path) -> dict[str, str]:
     """Return the variables of the clients: killed processes leave no measurements, or half ones."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE_", "HATCH_"))}
-    return {**kept, "PYTHONPATH": str(ROOT)}
+    # Without it, each of them compiles all that it imports.
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(tmp_path / "compiled")}
 
 
 @dataclass
