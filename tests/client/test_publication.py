@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from hatch_staged.client.artifacts import Artifact, Release
-from hatch_staged.client.publication import Likeness, Step, compare, plan, shortfall
+from hatch_staged.client.publication import Likeness, Step, compare, incomplete, plan, shortfall
 from hatch_staged.errors import ProtocolError, StagedError, WrongBytesError
 from hatch_staged.protocol.distributions import parse_filename
 from hatch_staged.protocol.messages import META, Session, SessionFile, SessionLinks
@@ -101,17 +101,20 @@ FILENAMES = [f"foo-1.0-{number}-py3-none-any.whl" for number in range(4)]
     mine=st.lists(st.sampled_from(FILENAMES), unique=True),
     present=st.dictionaries(st.sampled_from(FILENAMES), st.sampled_from(FileState)),
     listed=st.none() | st.dictionaries(st.sampled_from(FILENAMES), st.sampled_from([SAME, {"sha256": "cc"}, {}])),
+    prune=st.booleans(),
 )
 def test_what_holds_for_every_plan(
-    mine: list[str], present: dict[str, FileState], listed: dict[str, dict[str, str]] | None
+    *, mine: list[str], present: dict[str, FileState], listed: dict[str, dict[str, str]] | None, prune: bool
 ) -> None:
     wanted = release(*mine)
 
-    made = plan(wanted, session(present), None if listed is None else page(listed))
+    made = plan(wanted, session(present), None if listed is None else page(listed), prune=prune)
 
-    # one decision for each artifact, in its place; what is not ours is named once and touched by none
+    # one decision for each artifact, in its place; what is not ours is named once, and touched if it is pruned
     assert [decision.artifact for decision in made.decisions] == list(wanted.artifacts)
-    assert set(made.foreign) == present.keys() - set(mine)
+    foreign = present.keys() - set(mine)
+    assert set(made.foreign) == (set() if prune else foreign)
+    assert {(each.filename, each.url) for each in made.pruned} == {(n, f"link of {n}") for n in foreign if prune}
     for decision in made.decisions:
         name = decision.artifact.filename
         # only a file that is there can be kept, replaced or waited for
@@ -123,7 +126,8 @@ def test_what_holds_for_every_plan(
             assert listed[name] == SAME
         # the index refuses to delete while it is processing
         assert (decision.step is Step.WAIT) == (present.get(name) is FileState.PROCESSING)
-    assert made.settled == (not made.having(Step.WAIT))
+    touched = present.keys() if prune else set(mine)
+    assert set(made.undecided) == {name for name in touched if present.get(name) is FileState.PROCESSING}
 
 
 @pytest.mark.parametrize(
@@ -146,6 +150,14 @@ def test_what_keeps_a_session_from_being_the_release(
     assert type(found) is error
     assert SDIST in found.what
     assert told in found.what
+
+
+def test_a_release_is_complete_when_each_artifact_is() -> None:
+    whole = release(SDIST, FILENAMES[0])
+    assert incomplete(whole, session({SDIST: FileState.COMPLETED}))
+    for state in FileState:
+        there = session({SDIST: FileState.COMPLETED, FILENAMES[0]: state, FILENAMES[1]: FileState.PENDING})
+        assert incomplete(whole, there) is (state is not FileState.COMPLETED)
 
 
 def test_a_session_that_is_the_release() -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import signal
 from collections import Counter
-from threading import Barrier
+from threading import Barrier, Event
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.client.upload_server import DROP, problem, reply
+from tests.client.upload_server import DROP, LOSE, File, Reply, problem, reply
 
 from hatch_staged.client.progress import Silent
 from hatch_staged.client.publication import Step
-from hatch_staged.client.staging import stage
+from hatch_staged.client.sending import by_http_post_bytes
+from hatch_staged.client.staging import OnInterrupt, stage
 from hatch_staged.errors import (
     ConflictError,
     ProtocolError,
@@ -170,18 +173,37 @@ def test_deferred_completion(
     assert pauses == [7, 1, 1]
 
 
-@pytest.mark.parametrize("deferred", [0, 1])
+@pytest.mark.parametrize(("deferred", "times"), [(0, 1), (1, 2)])
 def test_a_refused_file_is_named_with_the_reason_and_removed(
-    index: UploadServer, client: Client, make_release: MakeRelease, deferred: int
+    index: UploadServer, client: Client, make_release: MakeRelease, deferred: int, times: int
 ) -> None:
+    """A refusal that comes later may be due to what happened to the bytes on the way: they are sent once more."""
     index.deferred_files = deferred
     index.refused[SDIST] = "it is\x07 ugly"
 
     with pytest.raises(StagedError, match=rf"^{SDIST}: .*it is  ?ugly"):
         stage(make_release(), client, jobs=1, reporter=Silent())
 
-    assert index.removed == [SDIST]
+    assert index.removed == [SDIST] * times
     assert index.status == "open", "the session stays, for the next attempt"
+
+
+def test_a_file_in_error_is_deleted_and_sent_anew(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    release = make_release(WHEEL)
+    index.deferred_files = 1
+    index.script("GET", "/f/1$", index.file_status(File("", {}, 0, 1), 200, state="error"))
+    reporter = Recorder()
+
+    stage(release, client, jobs=1, reporter=reporter)
+
+    assert index.removed == [WHEEL]
+    assert len(index.asked("POST", "/b/")) == 2
+    assert reporter.sent[WHEEL] == release.artifacts[0].size
+    assert reporter.notices == [
+        f"{WHEEL}: the index refused the file, its state is error: it gave no reason; it is sent again"
+    ]
 
 
 def test_a_refusal_without_a_reason(index: UploadServer, client: Client, make_release: MakeRelease) -> None:
@@ -192,16 +214,62 @@ def test_a_refusal_without_a_reason(index: UploadServer, client: Client, make_re
         stage(make_release(WHEEL), client, jobs=1, reporter=Silent())
 
 
-def test_a_file_that_somebody_canceled_meanwhile(
+@pytest.mark.parametrize(
+    ("method", "path", "answer"),
+    [("POST", "/b/1$", 404), ("POST", "/c/1$", 409), ("GET", "/f/1$", 0)],
+)
+def test_who_loses_a_file_to_another_machine_waits_for_its_upload_and_keeps_it(
+    index: UploadServer, client: Client, make_release: MakeRelease, *, method: str, path: str, answer: int
+) -> None:
+    release = make_release(WHEEL)
+    canceled = index.file_status(File("", {}, 0, 1), 200, state="canceled")
+    index.deferred_files = 0 if answer else 1
+
+    def displace() -> None:
+        index.deferred_files = 0
+        index.add_file(WHEEL, release.artifacts[0].path.read_bytes(), status="processing", looks=3)
+
+    index.script(method, path, problem(answer, "Not yours") if answer else canceled, then=displace)
+    index.script("GET", "/f/1$", canceled)
+    reporter = Recorder()
+
+    outcome = stage(release, client, jobs=1, reporter=reporter)
+
+    assert outcome.session.files[WHEEL].status is FileState.COMPLETED
+    assert index.removed == []
+    assert len(index.asked("POST", "/u$")) == 1
+    assert reporter.sent[WHEEL] == 0
+    assert reporter.notices == [f"somebody else uploads the same files: {WHEEL}"]
+
+
+def test_a_file_that_another_machine_has_begun_is_waited_for(
     index: UploadServer, client: Client, make_release: MakeRelease
 ) -> None:
-    index.deferred_files = 1
-    index.script("GET", "/f/", index.file_status(index.add_file("any"), 200, state="canceled"))
-    index.files.clear()
-    index.script("GET", "/s$", reply(200, index.session()), reply(200, index.session()))
+    release = make_release(WHEEL)
+    content = release.artifacts[0].path.read_bytes()
+    index.script(
+        "POST",
+        "/u$",
+        problem(409, "There"),
+        then=lambda: index.add_file(WHEEL, content, status="processing", looks=3),
+    )
 
-    with pytest.raises(StagedError, match=f"^{WHEEL}: .* canceled: it gave no reason"):
-        stage(make_release(WHEEL), client, jobs=1, reporter=Silent())
+    stage(release, client, jobs=1, reporter=Silent())
+
+    assert not index.asked("POST", "/b/")
+
+
+def test_what_another_machine_never_completes_is_taken_over(
+    index: UploadServer, client: Client, make_release: MakeRelease, pauses: Pauses
+) -> None:
+    release = make_release(WHEEL)
+    index.script("POST", "/u$", problem(409, "There"), then=lambda: index.add_file(WHEEL, b"half", status="pending"))
+
+    stage(release, client, jobs=1, reporter=Silent())
+
+    assert index.removed == [WHEEL]
+    assert sum(pauses) == 120
+    assert index.files[WHEEL].status == "completed"
 
 
 def test_a_file_that_is_already_public_is_a_conflict(
@@ -303,6 +371,56 @@ def test_an_index_without_a_common_mechanism_gets_nothing(
         stage(make_release(WHEEL), client, jobs=1, reporter=Silent())
 
 
+def expire(index: UploadServer) -> None:
+    index.files.clear()
+    index.status = None
+
+
+def test_a_session_that_expires_meanwhile_is_created_anew(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    release = make_release()
+    index.script("POST", "/b/2$", problem(404, "No such file"), then=lambda: expire(index))
+    index.script("GET", "/s$", *[problem(404, "No such session")] * 2)
+    reporter = Recorder()
+
+    outcome = stage(release, client, jobs=1, reporter=reporter)
+
+    assert outcome.session.files.keys() == {WHEEL, SDIST}
+    assert len(index.asked("POST", "/2.0/$")) == 2
+    assert reporter.notices == ["the session of foo 1.0 has expired: all files go into a new one"]
+
+
+def test_sessions_that_always_expire(index: UploadServer, client: Client, make_release: MakeRelease) -> None:
+    index.script("POST", "/u$", *[problem(410, "Gone")] * 3, then=lambda: expire(index))
+    index.script("GET", "/s$", *[problem(410, "Gone")] * 3)
+
+    with pytest.raises(StageGoneError, match=WHEEL):
+        stage(make_release(WHEEL), client, jobs=1, reporter=Silent())
+
+    assert len(index.asked("POST", "/2.0/$")) == 3
+
+
+@pytest.mark.parametrize(("expires", "times"), [("2026-11-22T11:59:59Z", 2), ("2026-11-23T12:00:00Z", 1)])
+def test_a_session_that_is_canceled_before_its_time_stays_canceled(
+    index: UploadServer, client: Client, make_release: MakeRelease, expires: str, times: int
+) -> None:
+    def cancel() -> None:
+        index.expires = expires
+        index.status = "canceled"
+
+    index.script("POST", "/u$", problem(409, "The session is canceled"), then=cancel)
+
+    try:
+        stage(make_release(WHEEL), client, jobs=1, reporter=Silent())
+        staged = True
+    except ConflictError:
+        staged = False
+
+    assert len(index.asked("POST", "/2.0/$")) == times
+    assert staged is (times == 2)
+
+
 def test_a_session_that_ends_meanwhile(index: UploadServer, client: Client, make_release: MakeRelease) -> None:
     index.script("POST", "/u$", problem(404, "No such session"))
 
@@ -310,16 +428,44 @@ def test_a_session_that_ends_meanwhile(index: UploadServer, client: Client, make
         stage(make_release(WHEEL), client, jobs=1, reporter=Silent())
 
 
-def test_an_index_that_drops_the_connection_in_the_middle(
-    index: UploadServer, client: Client, make_release: MakeRelease, pauses: Pauses
+@pytest.mark.parametrize("answer", [DROP, LOSE, problem(503, "Busy"), problem(429, "Slowly"), problem(500, "Oh")])
+def test_bytes_of_which_nobody_knows_whether_they_arrived_go_into_another_file_upload_session(
+    index: UploadServer, client: Client, make_release: MakeRelease, pauses: Pauses, answer: Reply
 ) -> None:
-    index.script("POST", "/b/", DROP)
+    release = make_release(WHEEL)
+    index.script("POST", "/b/", answer, answer)
+    reporter = Recorder()
 
-    with pytest.raises(UnreachableError, match=WHEEL):
+    stage(release, client, jobs=1, reporter=reporter)
+
+    assert pauses == [0.5, 1]
+    assert index.removed == [WHEEL, WHEEL]
+    assert [seen.path for seen in index.asked("POST", "/b/")] == [f"/odd/place/b/{number}" for number in (1, 2, 3)]
+    assert reporter.sent[WHEEL] == release.artifacts[0].size
+    assert reporter.begun == reporter.done == [WHEEL]
+    assert len(reporter.notices) == 2
+
+
+def test_bytes_that_never_arrive(index: UploadServer, client: Client, make_release: MakeRelease) -> None:
+    index.script("POST", "/b/", *[DROP] * 9)
+
+    with pytest.raises(UnreachableError, match=f"^{WHEEL}: "):
         stage(make_release(WHEEL), client, jobs=1, reporter=Silent())
 
-    assert pauses == [], "nobody knows what arrived"
+    assert len(index.asked("POST", "/b/")) == 5
+    assert index.files[WHEEL].status == "pending", "the next run replaces it"
+
+
+def test_a_completion_that_never_arrived_is_made_up_for(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    """Something on the way says that it worked: in the end the session counts."""
+    index.script("POST", "/c/", Reply(201))
+
+    stage(make_release(WHEEL), client, jobs=1, reporter=Silent())
+
     assert index.removed == [WHEEL]
+    assert index.files[WHEEL].status == "completed"
 
 
 def test_notices_of_files_are_told(index: UploadServer, client: Client, make_release: MakeRelease) -> None:
@@ -359,3 +505,124 @@ def test_a_session_that_was_joined_stays(index: UploadServer, client: Client, ma
     with pytest.raises(ConflictError):
         stage(make_release(), client, jobs=1, reporter=Silent())
     assert index.status == "open"
+
+
+def test_an_index_that_takes_one_upload_at_a_time(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    release = make_release(*(f"foo-1.0-{build}-py3-none-any.whl" for build in range(6)))
+    index.serial = True
+    refused = Event()
+    index.when_refused = refused.set
+
+    def send(client: Client, file: FileUploadSession, artifact: Artifact, progress: Callable[[int], None]) -> None:
+        # until another one has tried
+        assert refused.wait(10)
+        by_http_post_bytes(client, file, artifact, progress)
+
+    reporter = Recorder()
+    stage(release, client, jobs=2, reporter=reporter, senders={"http-post-bytes": send})
+
+    assert index.removed == []
+    assert sorted(reporter.begun) == sorted(reporter.done) == [artifact.filename for artifact in release.artifacts]
+    assert len(index.asked("POST", "/u$")) == 7, "one is refused, and then there are no two at once"
+
+
+def interrupting(
+    _client: Client, _file: FileUploadSession, _artifact: Artifact, progress: Callable[[int], None]
+) -> None:
+    """Press Ctrl-C, and send for ever."""
+    signal.raise_signal(signal.SIGINT)
+    while True:
+        progress(0)
+
+
+def test_after_an_interrupt_the_user_is_told_what_the_session_holds(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    release = make_release()
+    index.add_file(WHEEL, release.artifacts[0].path.read_bytes())
+
+    with pytest.raises(StagedError) as caught:
+        stage(release, client, jobs=2, reporter=Silent(), senders={"http-post-bytes": interrupting})
+
+    assert caught.value.what == f"interrupted: the session of foo 1.0 holds {WHEEL} (completed), {SDIST} (pending)"
+    assert caught.value.hint == "the same command resumes"
+    assert index.removed == [], "the next run deletes it"
+    stage(release, client, jobs=2, reporter=Silent())
+    assert index.removed == [SDIST]
+    assert len(index.asked("POST", "/b/")) == 1
+
+
+def test_an_interrupt_may_cancel(index: UploadServer, client: Client, make_release: MakeRelease) -> None:
+    senders = {"http-post-bytes": interrupting}
+
+    with pytest.raises(StagedError, match=r"interrupted: the session of foo 1\.0 is canceled"):
+        stage(make_release(), client, jobs=2, reporter=Silent(), senders=senders, on_interrupt=OnInterrupt.CANCEL)
+
+    assert index.status == "canceled"
+
+
+def test_an_interrupt_while_the_index_cannot_be_reached(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    index.script("GET", "/s$", *[DROP] * 8)
+
+    with pytest.raises(StagedError, match="interrupted: the index cannot be reached") as caught:
+        stage(make_release(WHEEL), client, jobs=1, reporter=Silent(), senders={"http-post-bytes": interrupting})
+
+    assert caught.value.hint == "the same command resumes"
+
+
+def test_a_second_interrupt_ends_at_once(index: UploadServer, client: Client, make_release: MakeRelease) -> None:
+    def interrupt() -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    index.script("GET", "/s$", DROP, then=interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        stage(make_release(WHEEL), client, jobs=1, reporter=Silent(), senders={"http-post-bytes": interrupting})
+
+
+def test_files_that_are_not_among_the_artifacts_are_deleted_if_the_user_wants_that(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    release = make_release(WHEEL)
+    index.add_file("foo-1.0-cp310-abi3-win32.whl", b"of somebody else")
+    index.add_file("foo-1.0.zip", b"likewise", status="processing", looks=3)
+
+    outcome = stage(release, client, jobs=1, reporter=Silent(), prune=True)
+
+    assert outcome.session.files.keys() == {WHEEL}
+    assert outcome.plan.foreign == ()
+    assert [each.filename for each in outcome.plan.pruned] == ["foo-1.0-cp310-abi3-win32.whl", "foo-1.0.zip"]
+
+
+def test_staging_again_sends_nothing(index: UploadServer, client: Client, make_release: MakeRelease) -> None:
+    release = make_release()
+    stage(release, client, jobs=2, reporter=Silent())
+    before = len(index.seen)
+
+    stage(release, client, jobs=2, reporter=Silent())
+
+    assert [seen.method for seen in index.seen[before:]] == ["POST", "GET", "GET", "GET", "GET"]
+    assert not [seen for seen in index.seen[before:] if "/b/" in seen.path]
+
+
+def test_a_session_that_would_expire_is_extended(
+    index: UploadServer, client: Client, make_release: MakeRelease, pauses: Pauses
+) -> None:
+    index.expires = "2026-11-22T13:00:00Z"
+    index.grants = ["2026-11-22T15:00:00Z"]
+
+    def send(client: Client, file: FileUploadSession, artifact: Artifact, progress: Callable[[int], None]) -> None:
+        pauses.append(50 * 60)
+        by_http_post_bytes(client, file, artifact, progress)
+
+    reporter = Recorder()
+    stage(make_release(WHEEL), client, jobs=1, reporter=reporter, senders={"http-post-bytes": send})
+
+    assert [json.loads(seen.body)["extend-for"] for seen in index.asked("POST", "/e$")] == [3600]
+    # files, of this index, are not extended
+    [notice] = reporter.notices
+    assert notice.startswith(f"the upload of {WHEEL} expires at 2026-11-22 13:00 UTC (the index has no extensions)")

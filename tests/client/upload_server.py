@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
     from types import TracebackType
 
     from typing_extensions import Self
@@ -102,12 +103,15 @@ class UploadServer:
         self.publish_outcome = "published"
         #: file name -> reason: refused when completed
         self.refused: dict[str, str] = {}
+        #: whether it takes one upload at a time
+        self.serial = False
+        self.when_refused: Callable[[], object] = lambda: None
         self.status: str | None = None
         self.files: dict[str, File] = {}
         self.removed: list[str] = []
         self.seen: list[Seen] = []
         self._numbers = 0
-        self._scripts: list[tuple[str, re.Pattern[str], list[Reply]]] = []
+        self._scripts: list[tuple[str, re.Pattern[str], list[Reply], Callable[[], object]]] = []
         self._lock = Lock()
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._scheme = "http" if tls is None else "https"
@@ -136,9 +140,12 @@ class UploadServer:
         """The root endpoint."""
         return f"{self.origin}/api/2.0/"
 
-    def script(self, method: str, path: str, *replies: Reply) -> None:
-        """Answer the next requests of `method` to paths that match `path` with `replies`, one after the other."""
-        self._scripts.append((method, re.compile(path), list(replies)))
+    def script(self, method: str, path: str, *replies: Reply, then: Callable[[], object] = lambda: None) -> None:
+        """Answer the next requests of `method` to paths that match `path` with `replies`, one after the other.
+
+        Each time `then` happens in the index.
+        """
+        self._scripts.append((method, re.compile(path), list(replies), then))
 
     def asked(self, method: str, path: str = "") -> list[Seen]:
         """Return the requests of `method` to paths that match `path`."""
@@ -157,11 +164,12 @@ class UploadServer:
         """Return the scripted answer, else what the index makes of it."""
         with self._lock:
             self.seen.append(seen)
-            for method, path, replies in self._scripts:
+            for method, path, replies, then in self._scripts:
                 if replies and method == seen.method and path.search(seen.path):
                     scripted = replies.pop(0)
                     if scripted is LOSE:
                         self._answer(seen)
+                    then()
                     return scripted
             return self._answer(seen)
 
@@ -253,6 +261,9 @@ class UploadServer:
     def _create_file(self, request: dict[str, Any]) -> Reply:
         if request["filename"] in self.files:
             return problem(409, "That file is there already")
+        if self.serial and any(file.status == "pending" for file in self.files.values()):
+            self.when_refused()
+            return problem(409, "One at a time")
         self._numbers += 1
         file = File(request["filename"], request["hashes"], request["size"], self._numbers)
         self.files[file.filename] = file

@@ -77,6 +77,14 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Pruned:
+    """A file of the session that is not among the artifacts, and the URL to delete it at."""
+
+    filename: str
+    url: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """The decisions for one release, in the order of its artifacts."""
 
@@ -84,6 +92,10 @@ class Plan:
     decisions: tuple[Decision, ...]
     #: file names in the session that are not among the artifacts: reported, and left alone
     foreign: tuple[str, ...] = ()
+    #: those that are deleted, because the user wants nothing else there
+    pruned: tuple[Pruned, ...] = ()
+    #: file names that the index is deciding about
+    undecided: tuple[str, ...] = ()
 
     def having(self, *steps: Step) -> tuple[Decision, ...]:
         """Return the decisions for one of `steps`."""
@@ -92,21 +104,25 @@ class Plan:
     @property
     def settled(self) -> bool:
         """Whether the plan can be carried out; otherwise the index has to decide about a file first."""
-        return not self.having(Step.WAIT)
+        return not self.undecided
 
 
-def plan(release: Release, session: Session, page: ProjectPage | None) -> Plan:
-    """Return what makes `session` hold the artifacts of `release`.
+def plan(release: Release, session: Session, page: ProjectPage | None, *, prune: bool = False) -> Plan:
+    """Return what makes `session` hold the artifacts of `release`, and with `prune` nothing else.
 
     `page` is the project's page in the stage, its digests in lower case, or None where the index has no previews or
     no page yet.
     """
     listed = _by_filename(page)
-    return Plan(
-        release,
-        tuple(_decide(artifact, session, listed.get(artifact.filename)) for artifact in release.artifacts),
-        tuple(sorted(set(session.files) - {artifact.filename for artifact in release.artifacts})),
-    )
+    decisions = tuple(_decide(artifact, session, listed.get(artifact.filename)) for artifact in release.artifacts)
+    ours = {artifact.filename for artifact in release.artifacts}
+    foreign = {name: file for name, file in sorted(session.files.items()) if name not in ours}
+    undecided = [decision.artifact.filename for decision in decisions if decision.step is Step.WAIT]
+    if not prune:
+        return Plan(release, decisions, foreign=tuple(foreign), undecided=tuple(undecided))
+    undecided += [name for name, file in foreign.items() if file.status is FileState.PROCESSING]
+    pruned = tuple(Pruned(name, file.link) for name, file in foreign.items())
+    return Plan(release, decisions, pruned=pruned, undecided=tuple(undecided))
 
 
 def compare(artifact: Artifact, listed: ListedFile | None) -> Likeness:
@@ -120,6 +136,12 @@ def compare(artifact: Artifact, listed: ListedFile | None) -> Likeness:
         return Likeness.UNKNOWN
     same = all(listed.hashes[algorithm] == artifact.hashes[algorithm] for algorithm in common)
     return Likeness.SAME if same else Likeness.DIFFERENT
+
+
+def incomplete(release: Release, session: Session) -> bool:
+    """Whether an artifact of `release` is not completed in `session`: then there is more to do."""
+    states = {name: file.status for name, file in session.files.items()}
+    return any(states.get(artifact.filename) is not FileState.COMPLETED for artifact in release.artifacts)
 
 
 def shortfall(release: Release, session: Session, page: ProjectPage | None) -> StagedError | None:

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from hatch_staged.client.answers import Asked, decode, printable
 from hatch_staged.client.conversation import HEADERS, Conversation, nothing
 from hatch_staged.client.transport import Repeat
-from hatch_staged.errors import ArtifactError, ProtocolError, StagedError, StageGoneError
+from hatch_staged.errors import ArtifactError, ProtocolError, StagedError, StageGoneError, UnreachableError
 from hatch_staged.protocol import messages, simple
 from hatch_staged.protocol.mechanisms import names
 from hatch_staged.protocol.states import FileState, SessionState
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from hatch_staged.client.artifacts import Artifact
     from hatch_staged.client.transport import Transport
+    from hatch_staged.client.waiting import Waiter
     from hatch_staged.protocol.mechanisms import HttpPostBytes
 
 _CHUNK = 256 * 1024
@@ -65,6 +66,11 @@ class Client:
     def endpoint(self) -> str:
         """The URL of the root endpoint."""
         return self._transport.endpoint
+
+    @property
+    def waiter(self) -> Waiter:
+        """The clock and the patience of all requests."""
+        return self._transport.waiter
 
     def create_or_join(self, project: str, version: str) -> tuple[messages.Session, bool]:
         """Create the publishing session of `project` and `version`, or join the one that there is.
@@ -110,13 +116,29 @@ class Client:
 
     def wait_for_files(self, session: messages.Session, filenames: Collection[str]) -> messages.Session:
         """Return the session as soon as none of its files with these names is ``processing``."""
+        return self._when_none_is(session, filenames, {FileState.PROCESSING})
 
+    def wait_for_others(self, session: messages.Session, filenames: Collection[str]) -> messages.Session:
+        """Return the session as soon as nobody uploads these files any more, or when that has taken too long."""
+        in_flight = {FileState.PENDING, FileState.PROCESSING}
+        try:
+            return self._when_none_is(session, filenames, in_flight, at_most=self.waiter.patience.others)
+        except UnreachableError:
+            return self.session(session.links.session)
+
+    def _when_none_is(
+        self,
+        session: messages.Session,
+        filenames: Collection[str],
+        states: Collection[FileState],
+        *,
+        at_most: float | None = None,
+    ) -> messages.Session:
         def settled(found: messages.Session) -> bool:
-            return all(
-                file.status is not FileState.PROCESSING for name, file in found.files.items() if name in filenames
-            )
+            return not any(name in filenames and file.status in states for name, file in found.files.items())
 
-        return self._transport.waiter.until_settled(lambda: self._talk.look_at_session(session.links.session), settled)
+        url = session.links.session
+        return self.waiter.until_settled(lambda: self._talk.look_at_session(url), settled, at_most=at_most)
 
     def publish(self, session: messages.Session) -> messages.Session:
         """Publish the session, wait for deferred processing, and return the published session.
@@ -276,6 +298,13 @@ class Client:
         in_flight = {FileState.PENDING, FileState.PROCESSING}
         return self._transport.waiter.until_settled(state_of, lambda each: each not in in_flight, first_pause=pause)
 
+    def file_state(self, url: str) -> FileState | None:
+        """Return the state of the file upload session at `url`, None if the index does not know it (any more)."""
+        try:
+            return self._talk.look_at_file(url)[0].status
+        except StageGoneError:
+            return None
+
     def delete_file(self, url: str) -> None:
         """Cancel or delete the file at `url`: its ``link`` in the session, or its ``file-upload-session``.
 
@@ -287,10 +316,7 @@ class Client:
             return True
 
         def look() -> bool | None:
-            try:
-                return self._talk.look_at_file(url)[0].status is FileState.CANCELED or None
-            except StageGoneError:
-                return True
+            return self.file_state(url) in {None, FileState.CANCELED} or None
 
         self._talk.surely(ask, look)
 

@@ -38,6 +38,8 @@ class Patience:
     failures: float = 1800.0
     #: all pauses together while the index processes something
     processing: float = 1800.0
+    #: all pauses together while somebody else uploads the same file
+    others: float = 120.0
 
 
 _Value = TypeVar("_Value")
@@ -79,9 +81,16 @@ class Waiter:
         most = self.patience.attempts if reached else min(self.patience.attempts, self.patience.first_attempts)
         return Attempts(self, most)
 
-    def may_fail_for(self, seconds: float) -> bool:
-        """Whether all failures together leave `seconds` for one more pause, which is counted then."""
-        return self._spent.take(seconds, self.patience.failures)
+    def pause(self, longest: float, asked: float | None = None, *, elapsed: float = 0.0) -> bool:
+        """Sleep after a failure, at most `longest` but at least `asked` seconds, and return True.
+
+        Returns False at once where that is too long: after `elapsed` seconds of failing, or all failures together.
+        """
+        seconds = max(asked or 0.0, self.chance() * longest)
+        if elapsed + seconds > self.patience.failing or not self._spent.take(seconds, self.patience.failures):
+            return False
+        self.sleep(seconds)
+        return True
 
     def retry_after(self, header: str | None) -> float | None:
         """Return the seconds that a ``Retry-After`` asks for (RFC 9110, 10.2.3), None where it is absent or no use."""
@@ -103,23 +112,24 @@ class Waiter:
         settled: Callable[[_Value], bool],
         *,
         first_pause: float | None = None,
+        at_most: float | None = None,
     ) -> _Value:
         """Call `look` until its value is `settled`, and return that value.
 
         `look` also returns how many seconds the index wants to be left alone, or None: then the pauses grow.  Raises
-        `UnreachableError` when the patience for processing is at its end.
+        `UnreachableError` when `at_most` seconds, or the patience for processing, are at their end.
         """
         pauses = self.pauses()
-        left = (
-            self._pause(first_pause, self.patience.processing) if first_pause is not None else self.patience.processing
-        )
+        whole = left = self.patience.processing if at_most is None else at_most
+        if first_pause is not None:
+            left = self._pause(first_pause, left)
         while True:
             value, asked = look()
             if settled(value):
                 return value
             if left <= 0:
                 raise UnreachableError(
-                    f"the index is still processing after {self.patience.processing:.0f} seconds",
+                    f"the index is still processing after {whole:.0f} seconds",
                     hint="`hatch stage status` tells when it is done",
                 )
             left = self._pause(self.chance() * next(pauses) if asked is None else asked, left)
@@ -151,9 +161,5 @@ class Attempts:
         if self._left <= 0:
             return False
         self._left -= 1
-        seconds = max(asked or 0.0, self._waiter.chance() * next(self._pauses))
         elapsed = (self._waiter.now() - self._began).total_seconds()
-        if elapsed + seconds > self._waiter.patience.failing or not self._waiter.may_fail_for(seconds):
-            return False
-        self._waiter.sleep(seconds)
-        return True
+        return self._waiter.pause(next(self._pauses), asked, elapsed=elapsed)

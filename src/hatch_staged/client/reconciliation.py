@@ -1,0 +1,105 @@
+"""Make one publishing session hold the artifacts of a release: plan, carry out, look whether it worked, plan again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hatch_staged.client.publication import Plan, Step, incomplete, plan, shortfall
+from hatch_staged.client.sending import choose
+from hatch_staged.client.uploads import Uploads
+from hatch_staged.errors import ConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hatch_staged.client.artifacts import Release
+    from hatch_staged.client.progress import Reporter
+    from hatch_staged.client.sending import Sender
+    from hatch_staged.client.upload_api import Client
+    from hatch_staged.protocol.messages import Session
+    from hatch_staged.protocol.simple import ProjectPage
+
+#: How often a plan is made and carried out: again if somebody else, or something on the way, undid some of it.
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """The session as it is now, every artifact completed and, where there are previews, listed."""
+
+    session: Session
+    #: the project's page in the stage, None where the index has no previews
+    page: ProjectPage | None
+    #: what was to do at first
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """What is to be in the session, and how it gets there: `jobs` files at once, `prune` deletes all others."""
+
+    release: Release
+    client: Client
+    reporter: Reporter
+    senders: Mapping[str, Sender]
+    jobs: int
+    prune: bool = False
+
+    def run(self, session: Session) -> Reconciled:
+        """Carry it out; raise what keeps it from being done.  Nothing is published."""
+        refuse_uneditable(self.release, session)
+        mechanism, sender = choose(session, self.senders)
+        session, first = self._settle(session)
+        self.reporter.planned(first)
+        uploads = Uploads(self.client, session, mechanism, sender, self.reporter)
+        made = first
+        for turn in range(1, ROUNDS + 1):
+            displaced = uploads.carry_out(made.having(Step.UPLOAD, Step.REPLACE), self.jobs)
+            for each in made.pruned:
+                self.client.delete_file(each.url)
+            session = self.client.session(session.links.session)
+            if not incomplete(self.release, session) or turn == ROUNDS:
+                break
+            if displaced:
+                self.reporter.notice(f"somebody else uploads the same files: {', '.join(sorted(displaced))}")
+                session = self.client.wait_for_others(session, displaced)
+            refuse_uneditable(self.release, session)
+            session, made = self._settle(session)
+        return self._verified(session, first)
+
+    def _settle(self, session: Session) -> tuple[Session, Plan]:
+        """Return a plan that waits for nothing, and the session that it was made for."""
+        while not (made := self.planned(session)).settled:
+            session = self.client.wait_for_files(session, made.undecided)
+        return session, made
+
+    def planned(self, session: Session) -> Plan:
+        """Return the plan for `session` as it is."""
+        return plan(self.release, session, self._page(session), prune=self.prune)
+
+    def _page(self, session: Session) -> ProjectPage | None:
+        if session.links.stage is None:
+            return None
+        return self.client.project_page(session.links.stage, self.release.project)
+
+    def _verified(self, session: Session, carried_out: Plan) -> Reconciled:
+        page = self._page(session)
+        problem = shortfall(self.release, session, page)
+        if problem is not None:
+            raise problem
+        for notice in session.notices:
+            self.reporter.notice(notice)
+        for filename, file in session.files.items():
+            for notice in file.notices:
+                self.reporter.notice(f"{filename}: {notice}")
+        return Reconciled(session, page, carried_out)
+
+
+def refuse_uneditable(release: Release, session: Session) -> None:
+    """Raise `ConflictError` if `session` takes no files."""
+    if not session.status.editable:
+        raise ConflictError(
+            f"{release.project} {release.version} cannot be staged: its session is {session.status.value}",
+            hint="wait for it to be published, or to fail",
+        )
