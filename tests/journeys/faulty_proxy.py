@@ -50,7 +50,7 @@ class Fault(Enum):
     GATEWAY = "a gateway answers in the place of the index, with a web page"
     GARBLE = "the index acts, and its JSON ends in the middle"
     PAGE = "the index acts, and in the place of its answer comes a web page"
-    EXPIRE = "so much time goes by that every session has expired"
+    EXPIRE = "the session expires before the index gets the request"
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class FaultyProxy:
     """The proxy to the index at `port`: a context manager; `url` is its root.
 
     `faults` names those requests, counted from one, to which something happens; the details are up to `chance`.
-    `expire` makes the index's clock go on.
+    `expire` makes the index's sessions expire.
     """
 
     port: int

@@ -15,15 +15,16 @@ import textwrap
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from subprocess import PIPE, STDOUT
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from tests.conformance.faults import means
-from tests.conftest import Clock, served
+from tests.conftest import served
 from tests.index.building import Built, build
 from tests.journeys.conftest import PYPROJECT
 from tests.journeys.faulty_proxy import Fault, FaultyProxy, Trap
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
 RELEASES = int(os.environ.get("HATCH_STAGED_FAULTS", "10"))
 SEED = int(os.environ.get("HATCH_STAGED_SEED", str(random.randrange(10**6))))  # noqa: S311 - faults, not secrets
 ONLY = os.environ.get("HATCH_STAGED_FAULT")
-#: How often the command is given at most, beyond those times that it is killed: each failure takes a fault, or two.
-MOST_ATTEMPTS = 7
+#: How often the command is given at most, beyond those times that it is killed.
+MOST_ATTEMPTS = 3
 #: The requests among which the faults are; a release of three files takes about twenty.
 MOST_REQUESTS = 30
 #: A client that takes longer hangs (seconds).
@@ -63,7 +64,6 @@ class Way:
     """An index, and how to get there."""
 
     index: Index
-    clock: Clock
     port: int
     secret: str
 
@@ -74,11 +74,10 @@ def ways(tmp_path: Path) -> Iterator[list[Way]]:
     with ExitStack() as stack:
 
         def way(folder: Path, limits: Limits) -> Way:
-            clock = Clock()
-            index = stack.enter_context(open_index(folder, clock=clock, limits=limits))
+            index = stack.enter_context(open_index(folder, limits=limits))
             port = urlsplit(stack.enter_context(served(index))).port
             assert port is not None
-            return Way(index, clock, port, tokens.create(index, user="alice"))
+            return Way(index, port, tokens.create(index, user="alice"))
 
         yield [way(tmp_path / "immediate", IMMEDIATE), way(tmp_path / "deferred", DEFERRED)]
 
@@ -109,7 +108,7 @@ class Story:
         self.kills = self.chance.choice([0, 0, 1, 2])
         self.jobs = self.chance.choice([1, 2, 4])
         details = random.Random(f"{SEED}-{self.number}-details")  # noqa: S311 - likewise
-        self.proxy = FaultyProxy(self.way.port, self.faults, details, lambda: self.way.clock.advance(days=8))
+        self.proxy = FaultyProxy(self.way.port, self.faults, details, self._expire)
         self.attempts = 0
 
     def _build(self) -> list[Built]:
@@ -120,6 +119,11 @@ class Story:
         for each in built:
             (self.folder / "dist" / each.filename).write_bytes(each.data)
         return built
+
+    def _expire(self) -> None:
+        past = self.way.index.clock() - timedelta(seconds=1)
+        with self.way.index.database.writing() as tx:
+            tx.execute(update(schema.sessions).where(schema.sessions.c.project == self.project).values(expires_at=past))
 
     def __str__(self) -> str:
         faults = ", ".join(f"{fault.name} at {request}" for request, fault in sorted(self.faults.items()))
