@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy.exc import NoResultFound
-from tests.client.upload_server import UploadServer
+from tests.client.upload_server import SIMPLE_JSON, Reply, UploadServer, problem, reply
 from tests.conftest import Maintainer
 
 from hatch_staged import releases
+from hatch_staged.client import staging
+from hatch_staged.client.credentials import Credentials
+from hatch_staged.client.progress import Silent
+from hatch_staged.client.transport import Transport
+from hatch_staged.client.upload_api import Client
+from hatch_staged.client.waiting import Waiter
 from hatch_staged.errors import (
     ConfigurationError,
     ConflictError,
@@ -31,6 +37,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Clock, MakeDesk, TeamIndex
 
+    from hatch_staged.client.artifacts import Artifact
     from hatch_staged.stage.model import StagedRelease
 
 
@@ -241,6 +248,124 @@ def test_releases_that_have_ended_are_no_obstacle(maintainer: Maintainer) -> Non
 
 def publish_all(who: Maintainer) -> list[StagedRelease]:
     return list(releases.publish(who.desk, releases.ready_to_publish(who.desk)))
+
+
+def test_a_publication_whose_answer_is_lost_and_whose_session_is_forgotten(
+    plain: UploadServer, make_desk: MakeDesk
+) -> None:
+    simple = f"{plain.origin}/public/"
+    desk = make_desk({"plain": Repository("plain", plain.endpoint, simple)}, auth="secret", default_repo="plain")
+    maintainer = Maintainer(desk.stage_file.parent, desk)
+    [staged] = maintainer.stage()
+    files = [{"filename": a.filename, "url": a.filename, "hashes": dict(a.hashes)} for a in staged.artifacts]
+    page = reply(200, {"meta": {"api-version": "1.1"}, "name": "foo", "files": files}, SIMPLE_JSON)
+    for public, end in (([], "open"), ([page], "published")):
+        ready = releases.ready_to_publish(desk)
+        plain.script("POST", "/p$", problem(500, "Oh"))
+        plain.script("GET", "/s$", plain_session(plain), problem(404, "No such session"))
+        plain.script("GET", "/public/foo/", *public)
+        if public:
+            assert list(releases.publish(desk, ready))
+        else:
+            with pytest.raises(StageGoneError):
+                list(releases.publish(desk, ready))
+        assert in_file(maintainer) == {"foo": end}
+        assert plain.status == "open", "which nobody repeats blindly"
+
+
+def plain_session(index: UploadServer) -> Reply:
+    return reply(200, index.session())
+
+
+@pytest.mark.parametrize("configured", [False, True])
+def test_nothing_is_published_while_something_expected_is_missing(
+    maintainer: Maintainer, team: TeamIndex, *, configured: bool
+) -> None:
+    expected = ("foo-1.0-*.whl", "*.tar.gz")
+    desk = replace(maintainer.desk, expected=expected) if configured else maintainer.desk
+    who = replace(maintainer, desk=desk)
+    given = () if configured else expected
+
+    def stage(*filenames: str) -> None:
+        found = who.build(*filenames)
+        list(releases.stage(desk, team.repository, found, jobs=2, reporter=Silent(), expected=given))
+
+    stage("foo-1.0.tar.gz")
+    with pytest.raises(ConflictError, match=r"not everything that is expected is staged: foo-1\.0-\*\.whl") as caught:
+        releases.ready_to_publish(desk)
+    assert caught.value.exit_code == 5
+    stage("foo-1.0-py3-none-any.whl")
+    assert [releases.label(release) for release in publish_all(who)] == ["foo 1.0"], "two machines staged it"
+
+
+def test_machines_stage_into_one_session_at_once(maintainer: Maintainer, team: TeamIndex) -> None:
+    wheels = [f"foo-1.0-{build}-py3-none-any.whl" for build in range(5)]
+    found = maintainer.build(*wheels, "foo-1.0.tar.gz")
+    [whole] = found
+    by_name = {artifact.filename: artifact for artifact in whole.artifacts}
+
+    def stage(wheel: str) -> StagedRelease:
+        # each has one wheel of its own, and the same sdist
+        part = replace(whole, artifacts=(by_name[wheel], by_name["foo-1.0.tar.gz"]))
+        desk = replace(maintainer.desk, stage_file=maintainer.folder / f"{wheel}.toml")
+        [staged] = releases.stage(desk, team.repository, [part], jobs=2, reporter=Silent())
+        return staged
+
+    with ThreadPoolExecutor(len(wheels)) as machines:
+        sessions = {staged.session for staged in machines.map(stage, wheels)}
+
+    assert len(sessions) == 1
+    pulled = releases.pull(maintainer.desk, "foo==1.0")
+    assert {artifact.filename: artifact.sha256 for artifact in pulled.artifacts} == {
+        name: artifact.hashes["sha256"] for name, artifact in by_name.items()
+    }
+
+
+def test_a_preview_does_nothing(maintainer: Maintainer, team: TeamIndex) -> None:
+    def steps(*filenames: str, prune: bool = False) -> list[str]:
+        found = maintainer.build(*filenames)
+        [plan] = releases.preview(maintainer.desk, team.repository, found, prune=prune)
+        foreign = [f"leave {name}" for name in plan.foreign] + [f"delete {each.filename}" for each in plan.pruned]
+        return [decision.step.value for decision in plan.decisions] + foreign
+
+    assert steps("foo-1.0.tar.gz") == ["upload"]
+    with pytest.raises(StageGoneError):
+        releases.pull(maintainer.desk, "foo==1.0")
+    maintainer.stage("foo-1.0.tar.gz")
+    before = maintainer.desk.stage_file.read_bytes()
+    assert steps("foo-1.0.tar.gz") == ["keep"]
+    assert steps("foo-1.0-py3-none-any.whl") == ["upload", "leave foo-1.0.tar.gz"]
+    assert steps("foo-1.0-py3-none-any.whl", prune=True) == ["upload", "delete foo-1.0.tar.gz"]
+    assert maintainer.desk.stage_file.read_bytes() == before
+    [staged] = releases.in_stage_file(maintainer.desk)
+    with maintainer.desk.connections.open(team.repository) as client:
+        client.cancel(client.session(staged.session))
+    assert steps("foo-1.0.tar.gz") == ["upload"]
+
+
+def test_others_files_stay_where_there_are_no_previews(at_plain: Maintainer, plain: UploadServer) -> None:
+    plain.add_file("foo-1.0-py2-none-any.whl", b"of somebody else")
+    [staged] = at_plain.stage("foo-1.0.tar.gz")
+    assert [artifact.filename for artifact in staged.artifacts] == ["foo-1.0.tar.gz"]
+    assert "foo-1.0-py2-none-any.whl" in plain.files
+
+
+def test_a_session_that_expires_during_the_upload(maintainer: Maintainer, team: TeamIndex, clock: Clock) -> None:
+    begun: list[str] = []
+
+    class Late(Silent):
+        def started(self, artifact: Artifact) -> None:
+            begun.append(artifact.filename)
+            if len(begun) == 2:
+                clock.advance(days=8)
+
+    [release] = maintainer.build("foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz")
+    transport = Transport(team.url, Credentials("__token__", team.secret), waiter=Waiter(now=clock))
+    with Client(transport) as client:
+        outcome = staging.stage(release, client, jobs=1, reporter=Late())
+        assert client.find_session("foo", "1.0") == outcome.session
+    assert len(begun) == 4, "both into the first session, and into the second"
+    assert outcome.session.files.keys() == {artifact.filename for artifact in release.artifacts}
 
 
 def test_two_that_keep_different_releases_at_once_keep_both(maintainer: Maintainer) -> None:

@@ -13,12 +13,14 @@ from filelock import FileLock
 from packaging.utils import InvalidName, canonicalize_name
 from packaging.version import InvalidVersion
 
-from hatch_staged.client import staging
+from hatch_staged.client import reconciliation, staging
+from hatch_staged.client.staging import OnInterrupt
 from hatch_staged.errors import ConfigurationError, ConflictError, ProtocolError, StagedError, StageGoneError
 from hatch_staged.protocol.states import FileState, SessionState
 from hatch_staged.protocol.versions import parse_version
 from hatch_staged.redaction import redact
-from hatch_staged.stage import entries, stagefile
+from hatch_staged.stage import entries, liveness, stagefile
+from hatch_staged.stage.expected import missing
 from hatch_staged.stage.model import StagedArtifact, StagedRelease, StageFile
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from hatch_staged.client.artifacts import Release
     from hatch_staged.client.progress import Reporter
+    from hatch_staged.client.publication import Plan
     from hatch_staged.client.upload_api import Client
     from hatch_staged.connections import Connections
     from hatch_staged.protocol.messages import Session
@@ -44,7 +47,8 @@ def utc_now() -> datetime:
 class Desk:
     """What a user works with: the stage file, the indexes, the folder of downloads, the clock.
 
-    `repo` is the index that the user asked for this time, None for the configured one (`default_repo`).
+    `repo` is the index that the user asked for this time, None for the configured one (`default_repo`).  `expected` are
+    patterns of the file names that a whole release has, by the configuration.
     """
 
     stage_file: Path
@@ -53,6 +57,7 @@ class Desk:
     repo: str | None
     default_repo: str
     now: Callable[[], datetime] = utc_now
+    expected: tuple[str, ...] = ()
 
     def repository(self) -> Repository:
         """Return the index that the user asked for, or the configured one."""
@@ -75,10 +80,43 @@ def label(release: StagedRelease) -> str:
     return f"{release.project} {release.version}"
 
 
+def preview(desk: Desk, repository: Repository, found: Sequence[Release], *, prune: bool) -> Iterator[Plan]:
+    """Yield what `stage` would do with each of the releases `found`, as far as can be seen without doing anything.
+
+    A session is looked at if the stage file names it: PEP 694 has no way to ask for others but to create one.
+    """
+    there = {(each.project, each.version): each for each in load_or_empty(desk.stage_file).releases}
+    with desk.connections.open(repository) as client:
+        for release in found:
+            known = there.get((release.project, release.version))
+            session = None
+            if known is not None and repository.is_at(known.index) and not known.status.terminal:
+                session = _session_if_live(client, known)
+            yield reconciliation.preview(release, client, session, prune=prune)
+
+
+def _session_if_live(client: Client, release: StagedRelease) -> Session | None:
+    try:
+        session = client.session(release.session)
+    except StageGoneError:
+        return None
+    return None if session.status.terminal else session
+
+
 def stage(
-    desk: Desk, repository: Repository, found: Sequence[Release], *, jobs: int, reporter: Reporter
+    desk: Desk,
+    repository: Repository,
+    found: Sequence[Release],
+    *,
+    jobs: int,
+    reporter: Reporter,
+    prune: bool = False,
+    expected: tuple[str, ...] = (),
+    on_interrupt: OnInterrupt = OnInterrupt.KEEP,
 ) -> Iterator[StagedRelease]:
     """Stage each of the releases `found` at `repository`, write it into the stage file, and yield it.
+
+    `prune` deletes what else is in the sessions, `expected` is kept in the stage file for `ready_to_publish`.
 
     Nothing is published.  Before the first byte is sent the stage file is read, and its folder tried, so that one that
     is broken or cannot be written costs no upload.
@@ -88,7 +126,9 @@ def stage(
         raise StagedError("the stage file cannot be written there", where=str(desk.stage_file))
     with desk.connections.open(repository) as client:
         for release in found:
-            outcome = staging.stage(release, client, jobs=jobs, reporter=reporter)
+            outcome = staging.stage(
+                release, client, jobs=jobs, reporter=reporter, prune=prune, on_interrupt=on_interrupt
+            )
             staged = entries.from_session(
                 repository.url,
                 outcome.session,
@@ -96,6 +136,7 @@ def stage(
                 project=release.project,
                 version=release.version,
                 local=_on_disk(release, desk.stage_file) if outcome.page is None else (),
+                expected=expected,
             )
             _keep(desk, staged)
             yield staged
@@ -131,9 +172,17 @@ def ready_to_publish(desk: Desk) -> tuple[StagedRelease, ...]:
     """Return the live releases of the stage file, all of which can be published as the stage file names them.
 
     Raises `StageGoneError` if one is canceled, published or unknown, and `ConflictError` if one is not complete or
-    holds other files than the stage file: nothing gets public that nobody tested.
+    holds other files than the stage file: nothing gets public that nobody tested.  Likewise if an expected artifact is
+    in none of them: nothing gets public in part.
     """
     releases = live_in_stage_file(desk)
+    awaited = {*desk.expected, *(pattern for release in releases for pattern in release.expected)}
+    if absent := missing(awaited, releases):
+        raise ConflictError(
+            f"not everything that is expected is staged: {', '.join(absent)}",
+            where=str(desk.stage_file),
+            hint="stage the rest; if others did, `hatch stage pull NAME==VERSION`, and test that",
+        )
     for release in releases:
         with desk.connections.open(desk.repository_of(release)) as client:
             _ready_session(desk, release, client)
@@ -149,14 +198,29 @@ def publish(desk: Desk, releases: Sequence[StagedRelease]) -> Iterator[StagedRel
     done: list[str] = []
     for release in releases:
         try:
-            with desk.connections.open(desk.repository_of(release)) as client:
-                client.publish(_ready_session(desk, release, client))
+            repository = desk.repository_of(release)
+            with desk.connections.open(repository) as client:
+                session = _ready_session(desk, release, client)
+                try:
+                    client.publish(session)
+                except StageGoneError:
+                    # The answer was lost, and the index may have forgotten the session because it is published.
+                    if not _is_public(desk, repository, release, client):
+                        raise
         except StagedError as error:
             if done:
                 error.what += f" (public already: {', '.join(done)})"
             raise
         done.append(label(release))
         yield _mark(desk, release, SessionState.PUBLISHED)
+
+
+def _is_public(desk: Desk, repository: Repository, release: StagedRelease, client: Client) -> bool:
+    try:
+        fate = liveness.check(release, read_page=client.project_page, simple=repository.simple, now=desk.now())
+    except StagedError:
+        return False
+    return isinstance(fate, liveness.Published)
 
 
 def cancel(desk: Desk, releases: Sequence[StagedRelease]) -> Iterator[StagedRelease]:

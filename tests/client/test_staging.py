@@ -461,9 +461,11 @@ def test_a_completion_that_never_arrived_is_made_up_for(
 ) -> None:
     """Something on the way says that it worked: in the end the session counts."""
     index.script("POST", "/c/", Reply(201))
+    reporter = Recorder()
 
-    stage(make_release(WHEEL), client, jobs=1, reporter=Silent())
+    stage(make_release(WHEEL), client, jobs=1, reporter=reporter)
 
+    assert reporter.begun == reporter.done == [WHEEL, WHEEL]
     assert index.removed == [WHEEL]
     assert index.files[WHEEL].status == "completed"
 

@@ -11,7 +11,7 @@ from packaging.version import Version
 from rich.console import Console
 
 from hatch_staged.client.artifacts import Artifact, Release
-from hatch_staged.client.publication import Decision, Plan, Step
+from hatch_staged.client.publication import Decision, Plan, Pruned, Step
 from hatch_staged.hatch import progress
 from hatch_staged.hatch.progress import Bars, Lines
 from hatch_staged.protocol.distributions import parse_filename
@@ -64,6 +64,22 @@ def test_lines() -> None:
         "foo-1.0-py3-none-any.whl: uploaded",
         "[bold]the index says[/] so",
     ]
+
+
+def test_a_plan_is_told_in_full_if_that_is_wanted() -> None:
+    for terminal in (False, True):
+        where, written = console(terminal=terminal)
+        with progress.reporter(where, quiet=False, verbose=True) as reporter:
+            reporter.planned(plan(Step.REPLACE, Step.UPLOAD))
+            reporter.planned(plan(Step.WAIT, Step.KEEP))
+            reporter.planned(Plan(RELEASE, (), pruned=(Pruned("foo-1.0.egg", "https://i.example/f"),)))
+        for line in (
+            "foo-1.0.tar.gz: there, incomplete or with other bytes: to be replaced",
+            "foo-1.0-py3-none-any.whl: not there: to be uploaded",
+            "foo-1.0.tar.gz: the index is deciding about what it has: to be waited for",
+            "foo-1.0.egg: in the session, not among the artifacts; to be deleted",
+        ):
+            assert line in written.getvalue()
 
 
 def test_nothing_moves_the_cursor() -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.client.upload_server import Reply, UploadServer
 
 from hatch_staged import releases
+from hatch_staged.client.staging import OnInterrupt
+from hatch_staged.hatch.publisher import Options
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -85,12 +90,89 @@ def test_hatchs_variables(
         ("jobs=0", "-o jobs=0: a whole number"),
         ("jobs=-1", "-o jobs=-1: a whole number"),
         ("jobs=²", "-o jobs=²: a whole number"),
+        ("dry-run=yes", "-o dry-run=yes: true or false"),
+        ("prune", "-o prune=: true or false"),
+        ("expect= ,", "-o expect= ,: patterns of file names"),
+        ("on-interrupt=stay", "-o on-interrupt=stay: keep or cancel"),
     ],
 )
 def test_options_that_mean_nothing(run: Run, option: str, words: str) -> None:
     ended = run("publish", "--staged", "-o", option)
     assert ended.exit_code == 2
     assert words in ended.stderr
+
+
+def test_every_option_is_read() -> None:
+    given = {
+        "jobs": "2",
+        "dry-run": "true",
+        "prune": "false",
+        "expect": "*.whl, *.tar.gz",
+        "on-interrupt": "cancel",
+        "no_prompt": True,
+    }
+    expected = Options(2, dry_run=True, expect=("*.whl", "*.tar.gz"), on_interrupt=OnInterrupt.CANCEL)
+    assert Options.of(given) == expected
+    assert Options.of({}) == Options()
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_dry_run_tells_the_plan(run: Run, checkout: Checkout, maintainer: Maintainer, team: TeamIndex) -> None:
+    stage = ("publish", "--staged", "-a", team.secret)
+    maintainer.build("foo-1.0.tar.gz", "foo-1.0-py3-none-any.whl")
+    ended = run(*stage, "-o", "dry-run=true")
+    assert ended.exit_code == 0, ended.output
+    assert "foo-1.0.tar.gz: not there: to be uploaded" in ended.stderr
+    assert "Nothing was done" in ended.stderr
+    assert staged(checkout) == ()
+    assert "not there: to be uploaded" not in run(*stage).stderr
+    maintainer.build("foo-1.0.tar.gz", content=b"other")
+    ended = run(*stage, "-o", "dry-run=true", "-o", "prune=true")
+    assert "foo-1.0.tar.gz: there, incomplete or with other bytes: to be replaced" in ended.stderr
+    assert "foo-1.0-py3-none-any.whl: in the session, not among the artifacts; to be deleted" in ended.stderr
+    assert len(staged(checkout)[0].artifacts) == 2
+    ended = run("-v", *stage, "-o", "prune=true")
+    assert "foo-1.0.tar.gz: there, incomplete or with other bytes: to be replaced" in ended.stderr
+    assert_staged(ended, checkout, "foo-1.0.tar.gz")
+
+
+@pytest.mark.parametrize("configure", [False, True])
+def test_what_is_expected_is_told_and_needed_to_publish(
+    run: Run, checkout: Checkout, maintainer: Maintainer, team: TeamIndex, configured: str, *, configure: bool
+) -> None:
+    option = () if configure else ("-o", "expect=*.tar.gz,*.whl")
+    if configure:
+        checkout.configure(f'{configured}expected = ["*.tar.gz", "*.whl"]')
+    maintainer.build("foo-1.0.tar.gz")
+    ended = run("publish", "--staged", "-a", team.secret, *option)
+    assert ended.exit_code == 0, ended.output
+    assert "Not there yet, of what the whole release has: *.whl" in ended.stderr
+    ended = run("stage", "publish", "-y", "-a", team.secret)
+    assert ended.exit_code == 5
+    assert "not everything that is expected is staged: *.whl" in ended.stderr
+    maintainer.build("foo-1.0-py3-none-any.whl")
+    ended = run("publish", "--staged", "-a", team.secret, *option)
+    assert "Not there yet" not in ended.stderr
+    assert run("stage", "publish", "-y", "-a", team.secret).exit_code == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there nobody can be asked to end")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_process_that_is_told_to_end_tells_what_the_session_holds(
+    checkout: Checkout, maintainer: Maintainer, number: signal.Signals
+) -> None:
+    maintainer.build("foo-1.0.tar.gz")
+    with UploadServer() as index:
+        checkout.configure(f'[tool.hatch.publish.staged]\nrepo = "{index.endpoint}"')
+        command = [sys.executable, "-m", "hatch", "publish", "-p", "staged", "-a", "secret"]
+        process = subprocess.Popen(command, cwd=checkout.folder, stderr=subprocess.PIPE, encoding="utf-8")
+        index.script("POST", "/b/", Reply(200), then=lambda: process.send_signal(number))
+        index.script("POST", "/c/", Reply(201))
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "interrupted: the session of foo 1.0 holds foo-1.0.tar.gz (pending)" in told
+    assert "the same command resumes" in told
+    assert not (checkout.folder / ".stage.toml").exists()
 
 
 @pytest.mark.usefixtures("configured")

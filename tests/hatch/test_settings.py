@@ -35,12 +35,20 @@ def test_everything_can_be_said() -> None:
         "client-cert": "cert.pem",
         "client-key": "key.pem",
     }
-    table = {"repo": "team", "stage-file": "other.toml", "jobs": 1, "disable": True, "repos": {"team": team}}
+    table = {
+        "repo": "team",
+        "stage-file": "other.toml",
+        "jobs": 1,
+        "expected": ["*.whl"],
+        "disable": True,
+        "repos": {"team": team},
+    }
     expected = Settings(
         "team",
         "other.toml",
         1,
         {"team": Repository("team", URL, team["simple"], "me", "ca.pem", "cert.pem", "key.pem")},
+        ("*.whl",),
     )
     assert settings.read(table, {}) == settings.read({}, table) == expected
 
@@ -68,6 +76,8 @@ def test_the_project_comes_before_the_user() -> None:
         ({"jobs": 0}, "jobs must be a whole number of at least 1"),
         ({"jobs": True}, "jobs must be a whole number of at least 1"),
         ({"jobs": "4"}, "jobs must be a whole number of at least 1"),
+        ({"expected": "*.whl"}, "expected must be a list of non-empty strings"),
+        ({"expected": [""]}, "expected must be a list of non-empty strings"),
         ({"disable": "yes"}, "disable must be true or false"),
         ({"repos": []}, "repos must be a table"),
         ({"repos": {"team": URL}}, "repos.team must be a table"),
@@ -87,7 +97,7 @@ def test_mistakes_have_their_path(table: dict[str, Any], mistake: str) -> None:
 
 def test_unknown_keys_are_told_with_those_that_are_known() -> None:
     [found] = mistakes({"stage_file": "x"})
-    assert found == f"{PATH}.stage_file is unknown (known: disable, jobs, repo, repos, stage-file)"
+    assert found == f"{PATH}.stage_file is unknown (known: disable, expected, jobs, repo, repos, stage-file)"
     [found] = mistakes({"repos": {"team": {"url": URL, "ca_cert": "x"}}})
     assert found.startswith(f"{PATH}.repos.team.ca_cert is unknown (known: ca-cert, ")
 

@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,6 +79,13 @@ def test_the_text_of_a_stage_file(release: StagedRelease) -> None:
     assert parse(TEXT, "x") == StageFile((release,))
 
 
+def test_what_is_expected_is_kept(release: StagedRelease) -> None:
+    awaiting = StageFile((replace(release, expected=("*.whl", "*.tar.gz")),))
+    text = dump(awaiting)
+    assert text == f'{TEXT}expected = ["*.whl", "*.tar.gz"]\n'
+    assert parse(text, "x") == awaiting
+
+
 def test_what_an_index_without_previews_leaves_out(make_artifact: MakeArtifact, make_release: MakeRelease) -> None:
     artifact = make_artifact("foo-1.2.0.tar.gz", url=None, path="dist/foo-1.2.0.tar.gz")
     stage_file = StageFile((make_release(artifact, stage=None, session_token=None),))
@@ -133,6 +141,8 @@ def _replaced(old: str, new: str) -> str:
         (_replaced("2026-11-29T07:00:00Z", "2026-11-29T07:00:00"), "packages[0].tool.hatch-staged.expires-at"),
         (_replaced("2026-11-29T07:00:00Z", "2026-11-29"), "packages[0].tool.hatch-staged.expires-at: must be a"),
         (_replaced('"abc"', "5"), "packages[0].tool.hatch-staged.session-token: must be a str, not a int"),
+        (_replaced('status = "open"', 'status = "open"\nexpected = "*"'), "hatch-staged.expected: must be a list of"),
+        (_replaced('status = "open"', 'status = "open"\nexpected = [1]'), "hatch-staged.expected: must be a list of"),
         (_replaced('"open"', '"draft"'), "packages[0].tool.hatch-staged.status"),
         (_replaced('status = "open"\n', ""), "packages[0].tool.hatch-staged.status: is missing"),
         (_replaced("[packages.tool.hatch-staged]", "[packages.tool.other]"), "packages[0].tool.hatch-staged"),

@@ -19,7 +19,10 @@ class Reporter(Protocol):
         """Take that the upload of `artifact` begins."""
 
     def advanced(self, artifact: Artifact, n_bytes: int) -> None:
-        """Take that `n_bytes` more of `artifact` were handed to the connection."""
+        """Take that `n_bytes` more of `artifact` were handed to the connection.
+
+        A negative number takes back what has to be sent again.
+        """
 
     def finished(self, artifact: Artifact) -> None:
         """Take that the index has accepted `artifact`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hatch_staged.client.publication import Plan, Step, incomplete, plan, shortfall
+from hatch_staged.client.publication import Decision, Plan, Step, incomplete, plan, shortfall
 from hatch_staged.client.sending import choose
 from hatch_staged.client.uploads import Uploads
 from hatch_staged.errors import ConflictError
@@ -70,21 +70,12 @@ class Reconciliation:
 
     def _settle(self, session: Session) -> tuple[Session, Plan]:
         """Return a plan that waits for nothing, and the session that it was made for."""
-        while not (made := self.planned(session)).settled:
+        while not (made := preview(self.release, self.client, session, prune=self.prune)).settled:
             session = self.client.wait_for_files(session, made.undecided)
         return session, made
 
-    def planned(self, session: Session) -> Plan:
-        """Return the plan for `session` as it is."""
-        return plan(self.release, session, self._page(session), prune=self.prune)
-
-    def _page(self, session: Session) -> ProjectPage | None:
-        if session.links.stage is None:
-            return None
-        return self.client.project_page(session.links.stage, self.release.project)
-
     def _verified(self, session: Session, carried_out: Plan) -> Reconciled:
-        page = self._page(session)
+        page = _page(self.release, self.client, session)
         problem = shortfall(self.release, session, page)
         if problem is not None:
             raise problem
@@ -94,6 +85,19 @@ class Reconciliation:
             for notice in file.notices:
                 self.reporter.notice(f"{filename}: {notice}")
         return Reconciled(session, page, carried_out)
+
+
+def preview(release: Release, client: Client, session: Session | None, *, prune: bool) -> Plan:
+    """Return the plan for `session` as it is, None for one that is still to be created."""
+    if session is None:
+        return Plan(release, tuple(Decision(artifact, Step.UPLOAD) for artifact in release.artifacts))
+    return plan(release, session, _page(release, client, session), prune=prune)
+
+
+def _page(release: Release, client: Client, session: Session) -> ProjectPage | None:
+    if session.links.stage is None:
+        return None
+    return client.project_page(session.links.stage, release.project)
 
 
 def refuse_uneditable(release: Release, session: Session) -> None:

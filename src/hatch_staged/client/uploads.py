@@ -112,6 +112,8 @@ class Uploads:
                 replaces = None
             else:
                 if completed:
+                    # should something undo it, it begins again
+                    self._begun.discard(artifact.filename)
                     self._reporter.finished(artifact)
                 else:
                     self._displaced.add(artifact.filename)
@@ -165,13 +167,15 @@ class _Attempt:
             try:
                 self.client.delete_file(replaces)
             except ConflictError:
-                if self._listed_as() is FileState.PROCESSING:
+                state = self.client.file_state(replaces)
+                if state is FileState.PROCESSING:
                     return None
-                raise
+                if state not in {None, FileState.CANCELED}:
+                    raise
         try:
             return self.client.create_file(self.session, self.artifact, mechanism)
         except ConflictError:
-            if self._listed_as() is not None:
+            if self.artifact.filename in self.client.session(self.session.links.session).files:
                 return None
             raise
 
@@ -205,10 +209,6 @@ class _Attempt:
             raise _RefusedError(f"the index refused the file, its state is error: {reasons or 'it gave no reason'}")
         # or canceled, by somebody who wants another file there
         return state is FileState.COMPLETED or self._nothing_came_of_it()
-
-    def _listed_as(self) -> FileState | None:
-        listed = self.client.session(self.session.links.session).files.get(self.artifact.filename)
-        return None if listed is None else listed.status
 
     def _is_displaced(self, file: FileUploadSession) -> bool:
         """Whether our file is gone, and the session is not."""

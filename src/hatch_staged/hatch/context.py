@@ -119,6 +119,7 @@ def open_desk(app: Application, options: IndexOptions, *, stage_file_option: str
         # Who types an index insists on it; a variable may be there for Hatch's own publisher.
         repo=options.repo if "repo" in options.typed else None,
         default_repo=options.repo or configured.repo,
+        expected=configured.expected,
     )
 
 

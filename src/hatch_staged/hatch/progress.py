@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rich.filesize import decimal
@@ -12,6 +13,7 @@ from hatch_staged.client.publication import Step
 from hatch_staged.errors import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from rich.console import Console
@@ -22,17 +24,30 @@ if TYPE_CHECKING:
     from hatch_staged.client.publication import Plan
 
 
-def reporter(console: Console, *, quiet: bool) -> Lines | Bars:
+def reporter(console: Console, *, quiet: bool, verbose: bool = False) -> Lines | Bars:
     """Return what suits `console`; either is a context manager and a `hatch_staged.client.progress.Reporter`."""
-    return Bars(console) if console.is_terminal and not quiet else Lines(console, quiet=quiet)
+    if console.is_terminal and not quiet:
+        return Bars(console, verbose=verbose)
+    return Lines(console, quiet=quiet, verbose=verbose)
+
+
+#: what a plan says of an artifact that is not there already
+_TOLD: Mapping[Step, str] = MappingProxyType(
+    {
+        Step.UPLOAD: "not there: to be uploaded",
+        Step.REPLACE: "there, incomplete or with other bytes: to be replaced",
+        Step.WAIT: "the index is deciding about what it has: to be waited for",
+    }
+)
 
 
 class Lines:
-    """A line an event, for logs."""
+    """A line an event, for logs; with `verbose` also one for all that is planned."""
 
-    def __init__(self, console: Console, *, quiet: bool = False) -> None:
+    def __init__(self, console: Console, *, quiet: bool = False, verbose: bool = False) -> None:
         self._console = console
         self._quiet = quiet
+        self._verbose = verbose
 
     def __enter__(self) -> Self:
         return self
@@ -44,8 +59,13 @@ class Lines:
 
     def planned(self, plan: Plan) -> None:
         """Say what is there already, and what else is."""
-        for decision in plan.having(Step.KEEP):
-            self._say(f"{decision.artifact.filename}: already there, the same bytes")
+        for decision in plan.decisions:
+            if decision.step is Step.KEEP:
+                self._say(f"{decision.artifact.filename}: already there, the same bytes")
+            elif self._verbose:
+                self._say(f"{decision.artifact.filename}: {_TOLD[decision.step]}")
+        for each in plan.pruned:
+            self.notice(f"{each.filename}: in the session, not among the artifacts; to be deleted")
         for filename in plan.foreign:
             self.notice(f"{filename}: in the session, not among the artifacts; left alone")
 
@@ -72,8 +92,8 @@ class Lines:
 class Bars(Lines):
     """Bars with rate and time left, and the lines that are no progress above them."""
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(console)
+    def __init__(self, console: Console, *, verbose: bool = False) -> None:
+        super().__init__(console, verbose=verbose)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),

@@ -13,10 +13,12 @@ from hatch.publish.plugin.interface import PublisherInterface
 
 from hatch_staged import releases
 from hatch_staged.client import artifacts
+from hatch_staged.client.staging import OnInterrupt
 from hatch_staged.errors import ConfigurationError
-from hatch_staged.hatch import context, progress
+from hatch_staged.hatch import context, progress, termination
 from hatch_staged.hatch.context import IndexOptions
 from hatch_staged.hatch.display import reporting, stderr_of
+from hatch_staged.stage.expected import missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,8 +39,24 @@ def _flag(text: str) -> bool:
     return text == "true"
 
 
+def _patterns(text: str) -> tuple[str, ...]:
+    found = tuple(text.replace(",", " ").split())
+    if not found:
+        raise ValueError("patterns of file names are needed")
+    return found
+
+
+def _on_interrupt(text: str) -> OnInterrupt:
+    try:
+        return OnInterrupt(text)
+    except ValueError:
+        raise ValueError(f"{' or '.join(OnInterrupt)} is needed") from None
+
+
 #: key of ``-o`` -> what reads its value, which raises `ValueError` with what is needed instead
-_KEYS: Mapping[str, Callable[[str], object]] = MappingProxyType({"jobs": _count})
+_KEYS: Mapping[str, Callable[[str], object]] = MappingProxyType(
+    {"jobs": _count, "dry-run": _flag, "prune": _flag, "expect": _patterns, "on-interrupt": _on_interrupt}
+)
 
 
 def _read(key: str, text: str) -> object:
@@ -54,6 +72,13 @@ class Options:
 
     #: None where the configuration decides
     jobs: int | None = None
+    #: whether only to tell what would be done
+    dry_run: bool = False
+    #: whether to delete what is in the session and not among the artifacts
+    prune: bool = False
+    #: patterns of the file names that a complete release has; None where the configuration decides
+    expect: tuple[str, ...] | None = None
+    on_interrupt: OnInterrupt = OnInterrupt.KEEP
 
     @classmethod
     def of(cls, given: Mapping[str, object]) -> Options:
@@ -88,12 +113,34 @@ class StagedPublisher(PublisherInterface):
                     f"after every staging: add {desk.stage_file.name} to .gitignore and build again"
                 )
             repository = desk.repository()
-            with progress.reporter(stderr_of(self.app), quiet=self.app.quiet) as reporter:
+            console, quiet = stderr_of(self.app), self.app.quiet
+            if given.dry_run:
+                with progress.Lines(console, quiet=quiet, verbose=True) as lines:
+                    for plan in releases.preview(desk, repository, found, prune=given.prune):
+                        lines.planned(plan)
+                self.app.display_info("Nothing was done: this was a dry run")
+                return
+            with (
+                termination.like_an_interrupt(),
+                progress.reporter(console, quiet=quiet, verbose=self.app.verbose) as reporter,
+            ):
                 staged = list(
-                    releases.stage(desk, repository, found, jobs=given.jobs or configured.jobs, reporter=reporter)
+                    releases.stage(
+                        desk,
+                        repository,
+                        found,
+                        jobs=given.jobs or configured.jobs,
+                        reporter=reporter,
+                        prune=given.prune,
+                        expected=given.expect or (),
+                        on_interrupt=given.on_interrupt,
+                    )
                 )
             for release in staged:
                 self.app.display_success(f"{releases.label(release)} is staged on {repository.name}, not published")
+            awaited = configured.expected if given.expect is None else given.expect
+            if absent := missing(awaited, staged):
+                self.app.display_info(f"Not there yet, of what the whole release has: {', '.join(absent)}")
             self.app.display_info(f"{desk.stage_file} names it: test it, then `hatch stage publish` or `cancel`")
             if _would_be_committed(desk.stage_file):
                 self.app.display_warning(

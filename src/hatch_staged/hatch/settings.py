@@ -18,12 +18,16 @@ _REPO_FIELDS = ("simple", "user", "ca-cert", "client-cert", "client-key")
 
 @dataclass(frozen=True)
 class Settings:
-    """What the configuration files say.  `stage_file` is relative to the project's root; `jobs` counts files."""
+    """What the configuration files say.
+
+    `stage_file` is relative to the project's root; `jobs` counts files; `expected` are patterns of file names.
+    """
 
     repo: str = LOCAL
     stage_file: str = ".stage.toml"
     jobs: int = 4
     repos: Mapping[str, Repository] = field(default_factory=dict)
+    expected: tuple[str, ...] = ()
 
 
 def read(project: Mapping[str, object], user: Mapping[str, object]) -> Settings:
@@ -40,12 +44,13 @@ def read(project: Mapping[str, object], user: Mapping[str, object]) -> Settings:
         stage_file=ours.text("stage-file") or theirs.text("stage-file") or defaults.stage_file,
         jobs=ours.count("jobs") or theirs.count("jobs") or defaults.jobs,
         repos={**theirs.repos(), **ours.repos()},
+        expected=ours.texts("expected") or theirs.texts("expected") or defaults.expected,
     )
     for table in (theirs, ours):
         table.refuse_secrets()
         # Hatch itself reads it, and shows a traceback for a mistake in it.
         table.flag("disable")
-        table.refuse_unknown({"repo", "stage-file", "jobs", "repos", "disable", *_SECRETS})
+        table.refuse_unknown({"repo", "stage-file", "jobs", "repos", "expected", "disable", *_SECRETS})
     if mistakes:
         raise ConfigurationError("; ".join(mistakes))
     return settings
@@ -70,6 +75,13 @@ class _Table:
             self.mistake(key, "must be a non-empty string")
             return None
         return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        values = self._values.get(key, [])
+        if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
+            self.mistake(key, "must be a list of non-empty strings")
+            return ()
+        return tuple(values)
 
     def count(self, key: str) -> int | None:
         value = self._values.get(key)

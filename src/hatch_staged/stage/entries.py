@@ -34,6 +34,7 @@ def from_session(
     project: NormalizedName,
     version: Version,
     local: Iterable[StagedArtifact] = (),
+    expected: tuple[str, ...] = (),
 ) -> StagedRelease:
     """Return the staged release of `project` and `version` that `session` at the index `index` (its root URL) holds.
 
@@ -49,7 +50,11 @@ def from_session(
     listed = [] if page is None else [file for file in page.files if _belongs(file.filename, project, version)]
     try:
         artifacts = [_artifact(file) for file in listed] or [each for each in local if each.filename in completed]
-        if missing := sorted(completed - {artifact.filename for artifact in artifacts}):
+        # without previews nobody but who staged it knows what another file of the session is
+        unlisted = (
+            completed - {artifact.filename for artifact in artifacts} if page is not None or not artifacts else set()
+        )
+        if missing := sorted(unlisted):
             where = redact(session.links.stage or session.links.session)
             raise ProtocolError(
                 f"the session has files that its stage does not list: {', '.join(missing)}", where=where
@@ -67,6 +72,7 @@ def from_session(
             session_token=session.session_token,
             status=session.status,
             expires_at=session.expires_at,
+            expected=expected,
         )
     except InvalidEntryError as error:
         raise ProtocolError(f"the index's answer cannot be used: {error}", where=redact(index)) from None

@@ -113,6 +113,8 @@ class StagedRelease:
     #: when the stage file was written
     status: SessionState
     expires_at: datetime
+    #: patterns of the file names that the whole release has, as far as whoever staged it said so
+    expected: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # The order of an index's answer means nothing: same release, same value, same bytes in the stage file.

@@ -163,6 +163,7 @@ def _release(package: Package) -> StagedRelease:
         session_token=_optional(tool, "session-token", str),
         status=_status(_required(tool, "status", str)),
         expires_at=_required(tool, "expires-at", datetime),
+        expected=_texts(tool, "expected"),
     )
     if _required(tool, "digest", str) != release.digest:
         raise InvalidEntryError(f"{TOOL_TABLE}.digest", "does not fit the hashes above: the file was edited by hand")
@@ -196,6 +197,13 @@ def _optional(table: Mapping[str, object], key: str, kind: type[_Value]) -> _Val
         return value
     # the value is not shown: it may be a token that lacks its quotes
     raise InvalidEntryError(f"{TOOL_TABLE}.{key}", f"must be a {kind.__name__}, not a {type(value).__name__}")
+
+
+def _texts(table: Mapping[str, object], key: str) -> tuple[str, ...]:
+    values = table.get(key, [])
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise InvalidEntryError(f"{TOOL_TABLE}.{key}", "must be a list of strings")
+    return tuple(values)
 
 
 def _required(table: Mapping[str, object], key: str, kind: type[_Value]) -> _Value:
@@ -260,4 +268,6 @@ def _tool_table(release: StagedRelease) -> Table:
     table["status"] = release.status.value
     table["expires-at"] = release.expires_at.astimezone(timezone.utc)
     table["digest"] = release.digest
+    if release.expected:
+        table["expected"] = list(release.expected)
     return table
