@@ -188,6 +188,8 @@ def test_all_other_ways_at_once(index: UnusualServer, client: Client, make_relea
         {"previews": False, "extensions": False, "notices": [], "mechanisms": ["http-post-bytes"]},
         {"mechanisms": [*(f"vnd-acme-{number}" for number in range(50)), "http-post-bytes", "vnd-acme-last"]},
         {"nested_mechanism": True},
+        {"serial": True},
+        {"serial": True, "deferred_files": 3},
         {"join_status": 200},
         {"notices": ["a notice", "\x1b[2J\x1b]0;owned\x07", "", "long " * 10_000]},
         {"deferred_files": 9, "deferred_publish": 9},
