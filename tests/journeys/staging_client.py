@@ -21,6 +21,7 @@ from hatch_staged.client.transport import Transport
 from hatch_staged.client.upload_api import Client
 from hatch_staged.client.waiting import Waiter
 from hatch_staged.errors import StagedError
+from hatch_staged.hatch import termination
 from hatch_staged.repositories import Repository
 
 if TYPE_CHECKING:
@@ -50,11 +51,14 @@ def main(url: str, folder: str, jobs: str) -> int:
     connections = cast("Connections", HastyConnections())
     desk = releases.Desk(root / ".stage.toml", connections, root / "cache", None, "team")
     try:
-        found = artifacts.find((), root=root, default=root / "dist")
-        list(releases.stage(desk, Repository("team", url), found, jobs=int(jobs), reporter=Silent()))
+        with termination.like_an_interrupt():
+            found = artifacts.find((), root=root, default=root / "dist")
+            list(releases.stage(desk, Repository("team", url), found, jobs=int(jobs), reporter=Silent()))
     except StagedError as error:
         print(error, file=sys.stderr)  # noqa: T201 - as its model does
         return error.exit_code
+    except KeyboardInterrupt:
+        return 1
     return 0
 
 

@@ -1,4 +1,4 @@
-"""A client on a bad way to the index, killed now and then: the same command again, and the release is staged.
+"""Clients on a bad way to the index, killed now and then: the same command again, and the release is staged.
 
 ``HATCH_STAGED_FAULTS`` says how many releases are staged, by default a few; ``HATCH_STAGED_SEED`` repeats the faults of
 an earlier run, as far as threads can be repeated, and ``HATCH_STAGED_FAULT`` one of them: the number of a release.
@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import signal
 import subprocess
 import sys
 import textwrap
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -42,6 +44,9 @@ if TYPE_CHECKING:
     from tests.journeys.conftest import Person
 
     from hatch_staged.index.core import Index
+    from hatch_staged.stage.model import StagedRelease
+
+    Command = Callable[["Machine"], list[str]]
 
 RELEASES = int(os.environ.get("HATCH_STAGED_FAULTS", "10"))
 SEED = int(os.environ.get("HATCH_STAGED_SEED", str(random.randrange(10**6))))  # noqa: S311 - faults, not secrets
@@ -57,6 +62,18 @@ ROOT = Path(__file__).parent.parent.parent
 #: All names are only reserved: nothing here is ever published.
 IMMEDIATE = Limits(reserved_names=10**6)
 DEFERRED = replace(IMMEDIATE, immediate_size=0)
+
+
+#: What ends a client: a blow, and what asks it to end.
+if sys.platform == "win32":
+    BLOWS = [signal.SIGTERM]
+else:
+    BLOWS = [signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM]
+
+
+def chance_of(name: str) -> random.Random:
+    """Return what decides about something with this name."""
+    return random.Random(f"{SEED}-{name}")  # noqa: S311 - faults, not secrets
 
 
 @dataclass(frozen=True)
@@ -92,33 +109,31 @@ def variables(tmp_path: Path) -> dict[str, str]:
 
 
 @dataclass
-class Story:
-    """A release that is staged in spite of all; the number of what happens to it is its whole chance."""
+class Machine:
+    """Somebody who stages some files of a release, on a way of their own, with so many others `beside` them."""
 
-    number: int
+    name: str
     folder: Path
     way: Way
+    project: str
+    files: list[Built]
+    #: of the whole release
+    hashes: dict[str, str]
+    beside: int = 0
 
     def __post_init__(self) -> None:
-        self.chance = random.Random(f"{SEED}-{self.number}")  # noqa: S311 - likewise
-        self.project = f"fault{self.number}".replace("-", "h")
-        self.files = self._build()
+        self.chance = chance_of(self.name)
+        # What one has completed in a session that has expired, another one cannot know.
+        kinds = [fault for fault in Fault if not (self.beside and fault is Fault.EXPIRE)]
         requests = self.chance.sample(range(1, MOST_REQUESTS), self.chance.randint(1, 6))
-        self.faults = {each: self.chance.choice(list(Fault)) for each in requests}
+        self.faults = {each: self.chance.choice(kinds) for each in requests}
         self.kills = self.chance.choice([0, 0, 1, 2])
         self.jobs = self.chance.choice([1, 2, 4])
-        details = random.Random(f"{SEED}-{self.number}-details")  # noqa: S311 - likewise
-        self.proxy = FaultyProxy(self.way.port, self.faults, details, self._expire)
+        self.proxy = FaultyProxy(self.way.port, self.faults, chance_of(f"{self.name} on its way"), self._expire)
         self.attempts = 0
-
-    def _build(self) -> list[Built]:
-        names = [f"{self.project}-1.0.tar.gz", *(f"{self.project}-1.0-{build}-py3-none-any.whl" for build in range(4))]
-        chosen = self.chance.sample(names, self.chance.randint(2, 5))
-        built = [build(name, content=self.chance.randbytes(self.chance.choice([100, 300_000]))) for name in chosen]
         (self.folder / "dist").mkdir(parents=True)
-        for each in built:
+        for each in self.files:
             (self.folder / "dist" / each.filename).write_bytes(each.data)
-        return built
 
     def _expire(self) -> None:
         past = self.way.index.clock() - timedelta(seconds=1)
@@ -130,29 +145,22 @@ class Story:
         return f"{len(self.files)} files, {self.jobs} jobs, {self.kills} kills, {faults}"
 
     @property
-    def stage_file(self) -> Path:
-        """Where the client writes what it has staged."""
-        return self.folder / ".stage.toml"
-
-    @property
     def url(self) -> str:
         """The root endpoint, behind the proxy."""
         return f"{self.proxy.url}upload/"
 
-    def stage(self, command: Callable[[Story], list[str]], variables: dict[str, str]) -> None:
+    def stage(self, command: Command, variables: dict[str, str]) -> None:
         """Give the command until it succeeds, and look at what there is each time."""
         with self.proxy:
             attempts = MOST_ATTEMPTS + self.kills
             for _ in range(attempts):
                 self.attempts += 1
                 code, said = self._run(command(self), variables)
-                tell(f"  {code}: {said.strip()}")
+                tell(f"  {self.name} ended with {code}: {said.strip()}")
                 self._nothing_is_half_or_told(said)
                 if code == 0:
-                    break
-            else:
-                pytest.fail(f"it did not succeed in {attempts} attempts, see below")
-        self._all_is_staged()
+                    return
+        pytest.fail(f"{self.name} did not succeed in {attempts} attempts, see below")
 
     def _run(self, command: list[str], variables: dict[str, str]) -> tuple[int, str]:
         """Run the client, which may be killed on its way; return its exit code and what it says."""
@@ -161,13 +169,14 @@ class Story:
         def kill() -> None:
             nonlocal killed
             killed = True
-            client.kill()
+            client.send_signal(blow)
 
         with subprocess.Popen(
             command, cwd=self.folder, env=variables, stdout=PIPE, stderr=STDOUT, encoding="utf-8"
         ) as client:
             if self.kills:
                 self.kills -= 1
+                blow = self.chance.choice(BLOWS)
                 if self.chance.random() < 0.7:
                     self.proxy.trap = Trap(kill, answers=self.chance.randint(1, 5 * len(self.files) + 5))
                 else:
@@ -177,10 +186,20 @@ class Story:
         assert killed or client.returncode in range(8), said
         return client.returncode, said
 
+    @property
+    def staged(self) -> StagedRelease | None:
+        """What the stage file says, if there is one."""
+        path = self.folder / ".stage.toml"
+        if not path.exists():
+            return None
+        [release] = stagefile.load(path).releases
+        return release
+
     def _nothing_is_half_or_told(self, said: str) -> None:
-        if self.stage_file.exists():
-            [release] = stagefile.load(self.stage_file).releases
-            assert self._hashes() == {artifact.filename: artifact.sha256 for artifact in release.artifacts}
+        if self.staged is not None:
+            named = {artifact.filename: artifact.sha256 for artifact in self.staged.artifacts}
+            assert {built.filename for built in self.files} <= named.keys()
+            assert named.items() <= self.hashes.items()
         assert "Traceback" not in said
         assert "unexpected" not in said
         assert self.way.secret not in said
@@ -188,8 +207,47 @@ class Story:
             session_tokens = tx.scalars(select(schema.sessions.c.token)).all()
         assert not [token for token in session_tokens if token in said]
 
+
+@dataclass
+class Story:
+    """A release that is staged in spite of all, by one machine or by several; its number is all its chance."""
+
+    number: int
+    folder: Path
+    way: Way
+    n_machines: int
+
+    def __post_init__(self) -> None:
+        self.project = f"fault{self.number}".replace("-", "h")
+        chance = chance_of(self.project)
+        names = [f"{self.project}-1.0.tar.gz", *(f"{self.project}-1.0-{build}-py3-none-any.whl" for build in range(4))]
+        chosen = chance.sample(names, chance.randint(2, len(names)))
+        files = [build(name, content=chance.randbytes(chance.choice([100, 300_000]))) for name in chosen]
+        self.hashes = {built.filename: built.sha256 for built in files}
+        self.machines = [
+            Machine(
+                f"{self.project}-{machine}",
+                self.folder / str(machine),
+                self.way,
+                self.project,
+                files[machine :: self.n_machines],
+                self.hashes,
+                beside=self.n_machines - 1,
+            )
+            for machine in range(self.n_machines)
+        ]
+
+    def __str__(self) -> str:
+        return "; ".join(str(machine) for machine in self.machines)
+
+    def stage(self, command: Command, variables: dict[str, str]) -> None:
+        """Let all machines do their part at once, and look at what there is in the end."""
+        with ThreadPoolExecutor(len(self.machines)) as executor:
+            for done in [executor.submit(machine.stage, command, variables) for machine in self.machines]:
+                done.result()
+        self._all_is_staged()
+
     def _all_is_staged(self) -> None:
-        [release] = stagefile.load(self.stage_file).releases
         with self.way.index.database.reading() as tx:
             sessions = tx.execute(select(schema.sessions).where(schema.sessions.c.project == self.project)).all()
             [live] = [session for session in sessions if not session.state.terminal]
@@ -197,61 +255,68 @@ class Story:
             files = tx.execute(select(schema.files).where(schema.files.c.session_id.in_(ids))).all()
             published = tx.execute(select(schema.published_files)).all()
         assert live.state is SessionState.OPEN
-        assert live.token == release.session_token
-        assert self._hashes() == {artifact.filename: artifact.sha256 for artifact in release.artifacts}
         present = [file for file in files if file.session_id == live.id and file.state is not FileState.CANCELED]
         assert {file.state for file in present} == {FileState.COMPLETED}
-        assert self._hashes() == {file.filename: file.received_hashes["sha256"] for file in present}
+        assert self.hashes == {file.filename: file.received_hashes["sha256"] for file in present}
         for file in present:
             with self.way.index.objects.open(file.object_key) as stored:
                 assert hashlib.sha256(stored.read()).hexdigest() == file.received_hashes["sha256"]
-        self._nothing_was_accepted_twice([(file.session_id, file.filename) for file in files if file.completed_at])
         assert not published
-        assert not [asked for asked in self.proxy.passed if means.PUBLISH.takes(asked.method, asked.path)]
-
-    def _nothing_was_accepted_twice(self, completed: list[tuple[str, str]]) -> None:
-        assert not {name: times for name, times in Counter(completed).items() if times > 1}
+        passed = [passed for machine in self.machines for passed in machine.proxy.passed]
+        assert not [asked for asked in passed if means.PUBLISH.takes(asked.method, asked.path)]
+        completed = Counter((file.session_id, file.filename) for file in files if file.completed_at)
+        assert not {name: times for name, times in completed.items() if times > 1}
         sent = Counter(
             asked.path
-            for asked in self.proxy.passed
-            if means.SEND.takes(asked.method, asked.path) and asked.status // 100 == 2
+            for asked in passed
+            if means.SEND.takes(asked.method, asked.path) and asked.status in range(200, 300)
         )
         assert not {path: times for path, times in sent.items() if times > 1}
+        self._stage_files_name_it(live.token)
 
-    def _hashes(self) -> dict[str, str]:
-        return {built.filename: built.sha256 for built in self.files}
+    def _stage_files_name_it(self, session_token: str) -> None:
+        """Every machine has written what it saw; the last one saw all."""
+        named = []
+        for machine in self.machines:
+            assert machine.staged is not None
+            assert machine.staged.session_token == session_token
+            named.append({artifact.filename: artifact.sha256 for artifact in machine.staged.artifacts})
+        assert self.hashes in named
 
 
 def test_the_same_command_again_ends_in_the_right_session(
     tmp_path: Path, ways: list[Way], variables: dict[str, str]
 ) -> None:
-    def command(story: Story) -> list[str]:
-        return [sys.executable, "-m", "tests.journeys.staging_client", story.url, str(story.folder), str(story.jobs)]
+    def command(machine: Machine) -> list[str]:
+        said = [machine.url, str(machine.folder), str(machine.jobs)]
+        return [sys.executable, "-m", "tests.journeys.staging_client", *said]
 
     tell(f"HATCH_STAGED_SEED={SEED} HATCH_STAGED_FAULTS={RELEASES}")
     happened: Counter[str] = Counter()
     attempts: Counter[int] = Counter()
     for number in range(RELEASES) if ONLY is None else [int(ONLY)]:
-        story = Story(number, tmp_path / str(number), ways[number % len(ways)])
+        # Half of them by each index; of those, one in three by two machines at once.
+        story = Story(number, tmp_path / str(number), ways[number % 2], 2 if number % 6 > 3 else 1)
         tell(f"HATCH_STAGED_FAULT={number}: {story}")
         story.stage(command, {**variables, "TOKEN": story.way.secret})
-        happened.update(fault.name for fault in story.proxy.happened)
-        attempts[story.attempts] += 1
+        for machine in story.machines:
+            happened.update(fault.name for fault in machine.proxy.happened)
+            attempts[machine.attempts] += 1
     tell(f"what happened: {dict(happened)}, and how many needed so many attempts: {dict(attempts)}")
     assert ONLY or RELEASES < 100 or happened.keys() == Fault.__members__.keys()
 
 
 def test_hatch_does_the_same(tmp_path: Path, ways: list[Way], maintainer: Person, variables: dict[str, str]) -> None:
-    def command(story: Story) -> list[str]:
-        staged = ["publish", "--staged", "--no-prompt", "--repo", story.url, "-o", f"jobs={story.jobs}"]
+    def command(machine: Machine) -> list[str]:
+        staged = ["publish", "--staged", "--no-prompt", "--repo", machine.url, "-o", f"jobs={machine.jobs}"]
         return [*maintainer.hatch_command, *staged]
 
     tell(f"HATCH_STAGED_SEED={SEED}")
     for number in range(1, 1 + max(1, RELEASES // 50)):
-        story = Story(-number, tmp_path / str(-number), ways[number % len(ways)])
+        story = Story(-number, tmp_path / str(-number), ways[number % 2], 1)
         tell(f"release {-number}: {story}")
         text = PYPROJECT.format(name=story.project, version="1.0", installer="pip")
-        (story.folder / "pyproject.toml").write_text(textwrap.dedent(text))
+        (story.machines[0].folder / "pyproject.toml").write_text(textwrap.dedent(text))
         story.stage(command, {**variables, **maintainer.variables, "HATCH_INDEX_AUTH": story.way.secret})
 
 
