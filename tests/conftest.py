@@ -19,6 +19,7 @@ from tests.index.building import build
 from hatch_staged import releases
 from hatch_staged.client import artifacts
 from hatch_staged.client.progress import Silent
+from hatch_staged.client.trusted_publishing import SERVICES
 from hatch_staged.connections import Connections, Login
 from hatch_staged.index import tokens, worker
 from hatch_staged.index.app import create_app
@@ -169,6 +170,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_keyring: None) -> P
     monkeypatch.setenv("USERPROFILE", str(folder))
     for name in ("STAGED", "STAGE_FILE", "DEBUG", "INDEX_REPO", "INDEX_USER", "INDEX_AUTH"):
         monkeypatch.delenv(f"HATCH_{name}", raising=False)
+    # the CI service that runs the tests is not theirs
+    for name in SERVICES:
+        monkeypatch.delenv(name, raising=False)
     return folder
 
 

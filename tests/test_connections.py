@@ -6,18 +6,21 @@ import json
 import socket
 import ssl
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.client.upload_server import UploadServer, problem
+from tests.client.upload_server import UploadServer, problem, reply
 
+from hatch_staged.client.credentials import Credentials
+from hatch_staged.client.trusted_publishing import AUDIENCE, MINT_TOKEN, SystemAmbient
 from hatch_staged.connections import Login
 from hatch_staged.errors import ConfigurationError, NotAllowedError, UnreachableError
 from hatch_staged.index import server
 from hatch_staged.repositories import LOCAL, Repository
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from tests.conftest import MakeDesk, TeamIndex
 
@@ -189,3 +192,98 @@ def test_whoever_is_asked_is_asked_once(connections: Connections, team: TeamInde
         with connections.open(team.repository) as client:
             client.find_session("foo", "1.0")
     assert len(asked) == 1
+
+
+class Job:
+    """A CI service that vouches for this process."""
+
+    def __init__(self) -> None:
+        self.audiences: list[str] = []
+
+    def present(self) -> bool:
+        """Say yes."""
+        return True
+
+    def identity(self, audience: str) -> str:
+        """Return what proves it."""
+        self.audiences.append(audience)
+        return "an-identity"
+
+
+@pytest.fixture
+def job() -> Job:
+    return Job()
+
+
+@pytest.fixture
+def trusting(job: Job) -> Iterator[UploadServer]:
+    """Run an index that mints tokens for `job`."""
+    del job
+    with UploadServer() as index:
+        index.script("GET", AUDIENCE, *[reply(200, {"audience": "acme"})] * 2)
+        index.script("POST", MINT_TOKEN, reply(200, {"token": "minted"}))
+        yield index
+
+
+def test_a_job_of_ci_needs_no_secret(
+    connections: Connections, trusting: UploadServer, job: Job, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    connections = replace(connections, ambient=job)
+    repository = Repository("trusting", trusting.endpoint)
+    for _ in range(2):
+        with connections.open(repository) as client:
+            assert client.find_session("foo", "1.0") is None
+    sent = {seen.headers.get("authorization") for seen in trusting.asked("POST", "^/api")}
+    assert sent == {Credentials("__token__", "minted").authorization}
+    assert len(trusting.asked("POST", MINT_TOKEN)) == 1, "one token for all"
+    # nobody worked there who could be asked the next time
+    assert not (home / "last-users.json").exists()
+    assert "minted" not in repr(connections)
+
+
+def test_what_is_found_before_trusted_publishing(
+    connections: Connections, trusting: UploadServer, job: Job, home: Path
+) -> None:
+    connections = replace(connections, ambient=job)
+    repository = Repository("trusting", trusting.endpoint)
+    with with_login(connections, auth="option").open(repository):
+        pass
+    (home / ".pypirc").write_text(f"[any]\nrepository = {trusting.endpoint}\npassword = p\n")
+    with connections.open(repository):
+        pass
+    assert trusting.seen == []
+    assert job.audiences == []
+
+
+def test_an_index_that_nobody_chose_does_not_learn_who_the_job_is(
+    connections: Connections, trusting: UploadServer, job: Job
+) -> None:
+    connections = replace(connections, ambient=job)
+    for stranger, told in (
+        (connections.at(trusting.endpoint), "only the stage file names"),
+        # where anybody may listen
+        (Repository("open", "http://index.example/upload/"), "no credentials"),
+    ):
+        with pytest.raises(NotAllowedError, match=told), connections.open(stranger):
+            pass
+    assert trusting.seen == []
+    assert job.audiences == []
+
+
+def test_nobody_has_a_home(connections: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless(path: Path) -> Path:
+        raise RuntimeError(f"no home for {path}")
+
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    with pytest.raises(NotAllowedError), connections.open(Repository("any", "https://index.example/upload/")):
+        pass
+    with pytest.raises(ConfigurationError, match="no such file"):
+        with_login(connections, ca_cert="~/ca.pem").anonymous(Repository("any", "https://index.example/upload/"))
+
+
+def test_outside_of_ci_no_index_is_asked_for_its_audience(connections: Connections, trusting: UploadServer) -> None:
+    connections = replace(connections, ambient=SystemAmbient(Path("no such file")))
+    with pytest.raises(NotAllowedError), connections.open(Repository("trusting", trusting.endpoint)):
+        pass
+    assert trusting.seen == []

@@ -14,13 +14,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 import pytest
 import tomlkit
 from hatch.cli import hatch
 from starlette.testclient import TestClient
 from tests import console_pages
+from tests.client.upload_server import Reply, UploadServer
+from tests.index.building import build, metadata_of
 
 from hatch_staged import cli, errors
+from hatch_staged import plugins as for_plugins
+from hatch_staged.client import artifacts, checks, plugins
+from hatch_staged.client.artifacts import Artifact, Release
+from hatch_staged.client.sending import Upload, choose
+from hatch_staged.client.transport import Transport
+from hatch_staged.client.upload_api import Client
 from hatch_staged.conformance import verdict
 from hatch_staged.conformance.requirements import requirements
 from hatch_staged.hatch import context, settings
@@ -352,3 +361,78 @@ def test_every_metric_is_documented(tmp_path: Path) -> None:
     documented = code(section(HTTP, "## Metrics"))
     assert shown == {name for name in documented if name.startswith("hatch_staged_")}
     assert documented >= set(metrics.FRONTS)
+
+
+# howto-plugins.md and reference/plugins.md
+
+PLUGINS = text_of(REFERENCE / "plugins.md")
+HOWTO_PLUGINS = text_of(DOCS / "howto-plugins.md")
+
+
+@pytest.fixture
+def example_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Install the example as its own page says, and return the sentence that the page ends with."""
+    captioned = re.findall(r"^```\{code-block\} \w+\n:caption: (.*)\n\n((?s:.*?))^```$", HOWTO_PLUGINS, re.MULTILINE)
+    files = dict(captioned)
+    project = tomlkit.parse(files["pyproject.toml"]).unwrap()["project"]
+    (tmp_path / "acme_staging.py").write_text(files["acme_staging.py"], encoding="utf-8")
+    info = tmp_path / "acme_staging-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+    [(group, [(name, module)])] = [(group, list(each.items())) for group, each in project["entry-points"].items()]
+    (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {module}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    [*_, last] = blocks(DOCS / "howto-plugins.md", "text")
+    return last.strip()
+
+
+def test_the_checks_of_the_example_plugin_say_what_the_page_says(example_plugin: str, tmp_path: Path) -> None:
+    filename = "foo-1.0-py3-none-any.whl"
+    (tmp_path / filename).write_bytes(build(filename).data)
+    found = artifacts.find((), root=tmp_path, default=tmp_path)
+    with pytest.raises(errors.StagedError) as caught:
+        checks.check(found, plugins.load())
+    assert f"{filename}: {caught.value.what}" == example_plugin
+
+
+@pytest.mark.usefixtures("example_plugin")
+def test_the_mechanism_of_the_example_plugin_sends_files(tmp_path: Path) -> None:
+    licensed = metadata_of("foo", "1.0", "License-Expression: MIT")
+    dist = tmp_path / "dist"
+    dist.mkdir()
+    for filename in ("foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz"):
+        (dist / filename).write_bytes(build(filename, metadata=licensed, content=b"x" * 20_000).data)
+    [release] = artifacts.find((), root=tmp_path, default=dist)
+    found = plugins.load()
+    assert checks.check([release], found) == []
+
+    with UploadServer() as index, UploadServer() as store, Client(Transport(index.endpoint)) as client:
+        session, _ = client.create_or_join("foo", "1.0")
+        offering = msgspec.structs.replace(session, mechanisms=["vnd-acme-parts-v1", "http-post-bytes"])
+        identifier, send = choose(offering, found.senders(pytest.fail))
+        assert identifier == "vnd-acme-parts-v1"
+        for artifact in release.artifacts:
+            store.seen.clear()
+            urls = [f"{store.origin}/part/{number}" for number in range(artifact.size // 8192 + 1)]
+            store.script("PUT", "/part/", *[Reply(200)] * len(urls))
+            told = {"identifier": identifier, "part-size": 8192, "part-urls": urls}
+            file = client.create_file(session, artifact, identifier)
+            send(client, msgspec.structs.replace(file, mechanism=told), artifact, lambda _: None)
+            assert [seen.path for seen in store.seen] == [f"/part/{number}" for number in range(len(urls))]
+            assert b"".join(seen.body for seen in store.seen) == artifact.path.read_bytes()
+
+
+def test_every_hook_is_documented() -> None:
+    hooks = {name for name in vars(plugins.Specification) if not name.startswith("_")}
+    assert {span.partition("(")[0] for span in code(section(PLUGINS, "## Hooks")) if "(" in span} == hooks
+
+
+def test_every_name_for_plugins_is_documented() -> None:
+    documented = {re.split(r"[(.]", span)[0] for span in code(PLUGINS)}
+    assert set(for_plugins.__all__) <= documented
+    for kind in (Artifact, Release):
+        assert {field.name for field in fields(kind)} <= documented
+    assert {name for name in dir(Upload) if not name.startswith("_")} - {
+        "send_bytes",
+        "send_attestations",
+    } <= documented

@@ -16,6 +16,7 @@ EXIT_CODES = {
     "ArtifactError": 1,
     "ProtocolError": 1,
     "ConfigurationError": 2,
+    "PluginError": 2,
     "StageGoneError": 3,
     "NotAllowedError": 4,
     "ConflictError": 5,

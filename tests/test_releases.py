@@ -392,3 +392,10 @@ def test_nothing_is_left_of_a_release_that_the_index_refuses(maintainer: Maintai
         maintainer.stage("foo-1.0.tar.gz", content=b"other")
     with team.index.database.reading() as tx, pytest.raises(NoResultFound):
         session_rows.live(tx, "foo", "1")
+
+
+def test_what_was_staged_before_is_known_by_its_hashes(maintainer: Maintainer) -> None:
+    assert releases.staged_before(maintainer.desk) == frozenset()
+    [release] = maintainer.build("foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz")
+    maintainer.stage()
+    assert releases.staged_before(maintainer.desk) == {artifact.hashes["sha256"] for artifact in release.artifacts}

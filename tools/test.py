@@ -19,6 +19,8 @@ from bootstrap import SCRIPTS, make_environment, require_python, run, tell
 CLONE = Path(__file__).resolve().parent.parent
 ENVIRONMENT = CLONE / ".venv"
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+#: Tests often wait for a process, so one more than there are processors keeps these busy.
+WORKERS = str((os.cpu_count() or 1) + 1)
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 
 
@@ -35,9 +37,10 @@ def main() -> None:
     others = other_pythons()
     for version in others if everything else dict.fromkeys(others[:1] + others[-1:]):
         tell(f"The tests on Python {version}")
-        hatch("test", "--python", version, *([] if everything else ["--", "-m", "not journey"]))
+        chosen = [] if everything else ["-m", "not journey"]
+        hatch("test", "--python", version, "--", "-n", WORKERS, *chosen)
     tell(f"All tests on Python {THIS_PYTHON}, and what they cover")
-    hatch("test", "--python", THIS_PYTHON, "--cover")
+    hatch("test", "--python", THIS_PYTHON, "--cover", "--", "-n", WORKERS)
 
 
 def hatch(*arguments: str) -> None:

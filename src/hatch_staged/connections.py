@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from hatch_staged import repositories
 from hatch_staged.client import credentials
 from hatch_staged.client.credentials import TOKEN_USER, Credentials, LastUsers, Sources, SystemKeyring
 from hatch_staged.client.transport import Transport
+from hatch_staged.client.trusted_publishing import SystemAmbient, TrustedPublishing
 from hatch_staged.client.upload_api import Client
 from hatch_staged.client.waiting import Patience, Waiter
 from hatch_staged.errors import ConfigurationError, NotAllowedError
@@ -20,12 +22,16 @@ from hatch_staged.repositories import LOCAL, Repository
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from hatch_staged.client.credentials import Authorizer
+    from hatch_staged.client.trusted_publishing import Ambient
     from hatch_staged.local import LocalIndex
 
 #: Seconds, and one attempt: a run that has the bytes already does not wait for an index that is not there.
 HURRIED_SECONDS = 5.0
 #: Bytes: the page of a project with tens of thousands of files.
 LARGEST_PAGE = 16 * 1024 * 1024
+
+_CHOOSE = "if it is the right one, say so with --repo and its URL"
 
 
 @dataclass(frozen=True)
@@ -49,14 +55,16 @@ class Login:
 class Connections:
     """The indexes that this user can reach.
 
-    `configured` are those of the configuration files, `memory` is the file that remembers who worked last where.
+    `configured` are those of the configuration files, `memory` is the file that remembers who worked last where,
+    `ambient` vouches for a job of CI.
     """
 
     configured: Mapping[str, Repository]
     local: LocalIndex
     login: Login
     memory: Path
-    _found: dict[tuple[str, str | None], Credentials] = field(
+    ambient: Ambient = field(default_factory=SystemAmbient)
+    _found: dict[tuple[str, str | None], Authorizer] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -87,7 +95,7 @@ class Connections:
         found = self._credentials(repository, ask=ask)
         with Client(self._transport(repository, found)) as client:
             yield client
-        if repository.name != LOCAL and found.user is not None:
+        if repository.name != LOCAL and isinstance(found, Credentials) and found.user is not None:
             self._last_users.remember(repository.url, found.user)
 
     def hurried(self, repository: Repository) -> Client:
@@ -110,7 +118,7 @@ class Connections:
     def _last_users(self) -> LastUsers:
         return LastUsers(self.memory)
 
-    def _credentials(self, repository: Repository, *, ask: bool) -> Credentials:
+    def _credentials(self, repository: Repository, *, ask: bool) -> Authorizer:
         if repository.name == LOCAL:
             # Its own token, whatever the options say: HATCH_INDEX_AUTH may be there for another index.
             return Credentials(TOKEN_USER, self.local.token())
@@ -120,11 +128,12 @@ class Connections:
             self._found[asked_for] = self._find_credentials(repository, user, ask=ask)
         return self._found[asked_for]
 
-    def _find_credentials(self, repository: Repository, user: str | None, *, ask: bool) -> Credentials:
+    def _find_credentials(self, repository: Repository, user: str | None, *, ask: bool) -> Authorizer:
         sources = Sources(
-            pypirc=Path.home() / ".pypirc",
+            pypirc=_expanded("~/.pypirc"),
             keyring=SystemKeyring(),
             last_users=self._last_users,
+            trusted_publishing=lambda: self._trusted_publishing(repository),
             prompt=self.login.prompt if ask else None,
         )
         if self.login.auth is None or self.login.typed or self._is_trusted(repository):
@@ -135,8 +144,25 @@ class Connections:
             raise NotAllowedError(
                 "HATCH_INDEX_AUTH is not sent to an index that only the stage file names",
                 where=redact(repository.url),
-                hint="if it is the right one, say so with --repo and its URL",
+                hint=_CHOOSE,
             ) from None
+
+    def _trusted_publishing(self, repository: Repository) -> Authorizer | None:
+        """Return what mints tokens of `repository` for this job, None where there is no such thing or it is not safe.
+
+        Whoever is sent our identity can be us at another index, whose audience they named.  So the index must have been
+        chosen, not just be in a stage file, and nobody may listen in.
+        """
+        safe = urlsplit(repository.url).scheme == "https" or repositories.is_loopback(repository.url)
+        if not (safe and self.ambient.present()):
+            return None
+        if not repository.chosen:
+            raise NotAllowedError(
+                "there is no trusted publishing with an index that only the stage file names",
+                where=redact(repository.url),
+                hint=_CHOOSE,
+            )
+        return TrustedPublishing(repository.url, self.ambient, lambda: self._transport(repository)).begin()
 
     def _is_trusted(self, repository: Repository) -> bool:
         """Whether a secret from a variable may go to `repository`.
@@ -153,7 +179,7 @@ class Connections:
     def _transport(
         self,
         repository: Repository,
-        found: Credentials | None = None,
+        found: Authorizer | None = None,
         **limits: Any,
     ) -> Transport:
         return Transport(
@@ -166,10 +192,18 @@ class Connections:
         )
 
 
+def _expanded(path: str) -> Path:
+    """Return `path` with the home folder in the place of ``~``; as it is, and so not there, where nobody has one."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def _file(path: str | None) -> Path | None:
     if path is None:
         return None
-    file = Path(path).expanduser()
+    file = _expanded(path)
     if not file.is_file():
         raise ConfigurationError("there is no such file", where=path)
     return file

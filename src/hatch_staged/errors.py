@@ -52,6 +52,10 @@ class ConfigurationError(StagedError):
     exit_code = 2
 
 
+class PluginError(ConfigurationError):
+    """A plugin of hatch-staged is broken: its author's to mend, the user's to uninstall."""
+
+
 class StageGoneError(StagedError):
     """The stage was canceled, was published, has expired, or is unknown to the index."""
 

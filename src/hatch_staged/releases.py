@@ -14,6 +14,7 @@ from packaging.utils import InvalidName, canonicalize_name
 from packaging.version import InvalidVersion
 
 from hatch_staged.client import reconciliation, staging
+from hatch_staged.client.sending import SENDERS
 from hatch_staged.client.staging import OnInterrupt
 from hatch_staged.errors import ConfigurationError, ConflictError, ProtocolError, StagedError, StageGoneError
 from hatch_staged.protocol.states import FileState, SessionState
@@ -24,7 +25,7 @@ from hatch_staged.stage.expected import missing
 from hatch_staged.stage.model import StagedArtifact, StagedRelease, StageFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from packaging.utils import NormalizedName
     from packaging.version import Version
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from hatch_staged.client.artifacts import Release
     from hatch_staged.client.progress import Reporter
     from hatch_staged.client.publication import Plan
+    from hatch_staged.client.sending import Sender
+    from hatch_staged.client.signing import MakeSigner
     from hatch_staged.client.upload_api import Client
     from hatch_staged.connections import Connections
     from hatch_staged.protocol.messages import Session
@@ -80,7 +83,9 @@ def label(release: StagedRelease) -> str:
     return f"{release.project} {release.version}"
 
 
-def preview(desk: Desk, repository: Repository, found: Sequence[Release], *, prune: bool) -> Iterator[Plan]:
+def preview(
+    desk: Desk, repository: Repository, found: Sequence[Release], *, prune: bool, signing: bool = False
+) -> Iterator[Plan]:
     """Yield what `stage` would do with each of the releases `found`, as far as can be seen without doing anything.
 
     A session is looked at if the stage file names it: PEP 694 has no way to ask for others but to create one.
@@ -92,7 +97,7 @@ def preview(desk: Desk, repository: Repository, found: Sequence[Release], *, pru
             session = None
             if known is not None and repository.is_at(known.index) and not known.status.terminal:
                 session = _session_if_live(client, known)
-            yield reconciliation.preview(release, client, session, prune=prune)
+            yield reconciliation.preview(release, client, session, prune=prune, signing=signing)
 
 
 def _session_if_live(client: Client, release: StagedRelease) -> Session | None:
@@ -113,10 +118,13 @@ def stage(
     prune: bool = False,
     expected: tuple[str, ...] = (),
     on_interrupt: OnInterrupt = OnInterrupt.KEEP,
+    senders: Mapping[str, Sender] = SENDERS,
+    make_signer: MakeSigner | None = None,
 ) -> Iterator[StagedRelease]:
     """Stage each of the releases `found` at `repository`, write it into the stage file, and yield it.
 
-    `prune` deletes what else is in the sessions, `expected` is kept in the stage file for `ready_to_publish`.
+    `prune` deletes what else is in the sessions, `expected` is kept in the stage file for `ready_to_publish`, `senders`
+    are the upload mechanisms; with `make_signer`, files get attestations that have none.
 
     Nothing is published.  Before the first byte is sent the stage file is read, and its folder tried, so that one that
     is broken or cannot be written costs no upload.
@@ -127,7 +135,14 @@ def stage(
     with desk.connections.open(repository) as client:
         for release in found:
             outcome = staging.stage(
-                release, client, jobs=jobs, reporter=reporter, prune=prune, on_interrupt=on_interrupt
+                release,
+                client,
+                jobs=jobs,
+                reporter=reporter,
+                prune=prune,
+                on_interrupt=on_interrupt,
+                senders=senders,
+                make_signer=make_signer,
             )
             staged = entries.from_session(
                 repository.url,
@@ -140,6 +155,12 @@ def stage(
             )
             _keep(desk, staged)
             yield staged
+
+
+def staged_before(desk: Desk) -> frozenset[str]:
+    """Return the sha256 of every file that the stage file names, each of which an index has accepted."""
+    named = load_or_empty(desk.stage_file).releases
+    return frozenset(artifact.sha256 for release in named for artifact in release.artifacts)
 
 
 def load_or_empty(path: Path) -> StageFile:

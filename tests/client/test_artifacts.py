@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import sys
-import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hatch_staged.client.artifacts import find, having_inside
+from hatch_staged.client.artifacts import find
+from hatch_staged.client.checks import check
+from hatch_staged.client.plugins import Plugins
 from hatch_staged.errors import ArtifactError, ConfigurationError, StagedError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def test_the_default_folder_gives_one_release_sorted_by_file_name(tmp_path: Path
     assert wheel.hashes == {
         "sha256": hashlib.sha256(content).hexdigest(),
     }
-    assert wheel.requires_python == ">=3.10"
+    assert wheel.attestations == ()
 
 
 def test_folders_are_not_searched_below_and_other_files_in_them_are_ignored(
@@ -207,23 +207,57 @@ def test_a_file_name_that_is_no_distributions_name_is_refused(tmp_path: Path) ->
         names(tmp_path, "foo.whl")
 
 
-@pytest.mark.parametrize("filename", [WHEEL, SDIST])
-def test_a_broken_archive_is_refused_with_its_path(tmp_path: Path, filename: str) -> None:
-    path = tmp_path / filename
-    path.write_bytes(b"this is no archive")
+def test_names_that_are_none_are_told_all_at_once(tmp_path: Path) -> None:
+    for name in ("foo.whl", "bar-x.tar.gz"):
+        (tmp_path / name).write_bytes(b"")
 
     with pytest.raises(ArtifactError) as caught:
-        names(tmp_path, filename)
+        names(tmp_path, ".")
 
-    assert caught.value.where == str(path)
-    assert caught.value.exit_code == 1
+    assert caught.value.where == f"{tmp_path / 'bar-x.tar.gz'}, {tmp_path / 'foo.whl'}"
+    assert "bar-x.tar.gz: " in caught.value.what
+    assert "; foo.whl: " in caught.value.what
 
 
-def test_metadata_that_disagrees_with_the_file_name_is_refused(tmp_path: Path, make_file: MakeFile) -> None:
-    make_file(WHEEL, metadata="Metadata-Version: 2.1\nName: foo\nVersion: 1.1\n")
+def test_mixtures_are_told_all_at_once(tmp_path: Path) -> None:
+    for name in ("a/foo-1.0.tar.gz", "b/foo-1.0.tar.gz", "a/foo-2.0.tar.gz", "a/bar-1.tar.gz", "a/bar-2.tar.gz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"not read")
 
-    with pytest.raises(ArtifactError, match=r"of foo 1\.1, the file name says foo 1\.0"):
-        names(tmp_path)
+    with pytest.raises(ConfigurationError) as caught:
+        names(tmp_path, "a", "b")
+
+    for told in ("foo-1.0.tar.gz is there twice", "bar 1 and bar 2", "foo 1.0 and foo 2.0"):
+        assert told in caught.value.what
+
+
+def test_attestations_beside_artifacts(tmp_path: Path, make_file: MakeFile) -> None:
+    wheel, sdist = make_file(WHEEL), make_file(SDIST)
+    publish, slsa = (wheel.with_name(f"{WHEEL}.{kind}.attestation") for kind in ("publish", "slsa"))
+    publish.write_bytes(b"{}")
+    slsa.write_bytes(b"[]")
+    wheel.with_name(f"{WHEEL}.asc").write_bytes(b"")
+    wheel.with_name("foo-0.9.tar.gz.publish.attestation").write_bytes(b"of what was removed")
+    # as a shell expands dist/*
+    named = [f"dist/{path.name}" for path in (wheel, sdist, publish, slsa)]
+
+    for specs in ([], ["dist"], ["dist/*"], named, [*reversed(named)]):
+        [release] = find(specs, root=tmp_path, default=tmp_path / "dist")
+        assert [
+            (artifact.filename, [(file.path, file.raw) for file in artifact.attestations])
+            for artifact in release.artifacts
+        ] == [(WHEEL, [(publish, b"{}"), (slsa, b"[]")]), (SDIST, [])]
+
+
+def test_an_attestation_that_is_named_without_its_artifact_is_refused(tmp_path: Path, make_file: MakeFile) -> None:
+    make_file(WHEEL)
+    spec = f"dist/{SDIST}.publish.attestation"
+    (tmp_path / spec).write_bytes(b"{}")
+
+    with pytest.raises(ConfigurationError, match="its artifact is not among the files") as caught:
+        names(tmp_path, spec, f"dist/{WHEEL}")
+
+    assert caught.value.where == spec
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a regular file that cannot be read, even by root")
@@ -256,7 +290,7 @@ def test_a_damaged_archive_is_found_or_refused_never_a_crash(
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
 
     with contextlib.suppress(ArtifactError):
-        assert names(tmp_path) == [filename]
+        assert check(find((), root=tmp_path, default=tmp_path / "dist"), Plugins()) == []
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
@@ -273,17 +307,3 @@ def test_the_order_and_number_of_specs_do_not_matter(tmp_path: Path, make_file: 
 
     assert together == sorted(set(together))
     assert set(together) == {name for spec in chosen for name in names(tmp_path, spec)}
-
-
-def test_what_artifacts_have_inside(tmp_path: Path) -> None:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        for name, content in (("PKG-INFO", b"Metadata-Version: 2.1\nName: foo\nVersion: 1.0\n"), (".stage.toml", b"")):
-            entry = tarfile.TarInfo(f"foo-1.0/{name}")
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    (tmp_path / "foo-1.0.tar.gz").write_bytes(packed.getvalue())
-
-    releases = find((), root=tmp_path, default=tmp_path)
-    assert having_inside(releases, ".stage.toml") == [tmp_path / "foo-1.0.tar.gz"]
-    assert having_inside(releases, "stage.toml") == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -60,11 +62,22 @@ class Person:
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Callable[..., Sources]:
-    def make(*, pypirc: str | None = None, shelf: Shelf | None = None, person: Person | None = None) -> Sources:
+    def make(
+        *,
+        pypirc: str | None = None,
+        shelf: Shelf | None = None,
+        trusted: Credentials | NotAllowedError | None = None,
+        person: Person | None = None,
+    ) -> Sources:
+        def take_part() -> Credentials | None:
+            if isinstance(trusted, NotAllowedError):
+                raise trusted
+            return trusted
+
         path = tmp_path / ".pypirc"
         if pypirc is not None:
             path.write_text(pypirc, encoding="utf-8")
-        return Sources(path, shelf or Shelf({}), LastUsers(tmp_path / "data" / "users.json"), person)
+        return Sources(path, shelf or Shelf({}), LastUsers(tmp_path / "data" / "users.json"), person, take_part)
 
     return make
 
@@ -85,6 +98,7 @@ def test_the_order(sources: Callable[..., Sources]) -> None:
     everything = {
         "pypirc": PYPIRC,
         "shelf": Shelf({"shelved": "k"}),
+        "trusted": Credentials("__token__", "minted"),
         "person": Person(),
     }
 
@@ -94,11 +108,14 @@ def test_the_order(sources: Callable[..., Sources]) -> None:
     found.append(find(URL, sources(**everything)))
     del everything["shelf"]
     found.append(find(URL, sources(**everything)))
+    del everything["trusted"]
+    found.append(find(URL, sources(**everything)))
 
     assert found == [
         Credentials("option", "o"),
         Credentials("in-pypirc", "100%s"),
         Credentials("shelved", "k"),
+        Credentials("__token__", "minted"),
         Credentials("asked", "s"),
     ]
 
@@ -166,6 +183,14 @@ def test_a_person_is_asked_with_what_is_known(sources: Callable[..., Sources]) -
     assert find(URL, sources(person=Person(user=""))) == Credentials("__token__", "s")
 
 
+def test_where_trusted_publishing_is_refused_a_person_may_do_better(sources: Callable[..., Sources]) -> None:
+    refused = NotAllowedError("no trust")
+
+    assert find(URL, sources(trusted=refused, person=Person())) == Credentials("asked", "s")
+    with pytest.raises(NotAllowedError, match="no trust"):
+        find(URL, sources(trusted=refused))
+
+
 @pytest.mark.parametrize("person", [None, Person(secret="")])
 def test_nothing_found_names_the_url_and_the_ways(sources: Callable[..., Sources], person: Person | None) -> None:
     with pytest.raises(NotAllowedError) as caught:
@@ -173,7 +198,7 @@ def test_nothing_found_names_the_url_and_the_ways(sources: Callable[..., Sources
 
     assert caught.value.where == URL
     assert caught.value.exit_code == 4
-    for way in ("--auth", "HATCH_INDEX_AUTH", "~/.pypirc", "keyring"):
+    for way in ("--auth", "HATCH_INDEX_AUTH", "~/.pypirc", "keyring", "trusted publishing"):
         assert way in caught.value.hint
 
 
@@ -282,6 +307,18 @@ def test_the_keyring_of_this_machine(backend: Backend) -> None:
     backend.broken = True
     assert system.get_password(URL, "me") is None
     assert system.get_credential(URL, "me") is None
+
+
+def test_a_keyring_that_cannot_even_be_imported(tmp_path: Path) -> None:
+    code = (
+        "from hatch_staged.client.credentials import SystemKeyring as K\n"
+        "print(K().get_password('https://i.example/', 'me'), K().get_credential('https://i.example/', None))"
+    )
+    variables = {**os.environ, "PYTHON_KEYRING_BACKEND": "no.such.Backend", "HOME": str(tmp_path)}
+
+    ran = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True)
+
+    assert ran.stdout.split() == ["None", "None"]
 
 
 def test_the_keyring_is_imported_when_it_is_asked() -> None:

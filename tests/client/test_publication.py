@@ -24,7 +24,7 @@ SAME = {"sha256": "aa"}
 
 
 def artifact(filename: str = SDIST) -> Artifact:
-    return Artifact(Path(filename), parse_filename(filename), 3, {"sha256": "aa", "blake2b": "bb"}, None)
+    return Artifact(Path(filename), parse_filename(filename), 3, {"sha256": "aa", "blake2b": "bb"})
 
 
 def release(*filenames: str) -> Release:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
+import sys
+import traceback
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.client.conftest import NOON, SECRET
+from tests.client.proxy_server import ProxyServer
 from tests.client.upload_server import DROP, Reply, UploadServer, problem
 
 from hatch_staged.client import transport as module
@@ -255,6 +258,25 @@ def test_redirects_are_followed_without_credentials_for_strangers(
     assert "authorization" not in other.seen[0].headers
 
 
+def test_a_stranger_cannot_send_the_credentials_back_to_the_index(
+    index: UploadServer, other: UploadServer, transport: Transport
+) -> None:
+    index.script("GET", "^/one", Reply(302, headers={"Location": f"{other.origin}/two"}))
+    other.script("GET", "^/two", Reply(302, headers={"Location": f"{index.origin}/three"}))
+
+    transport.fetch(f"{index.origin}/one", headers={})
+
+    assert [(seen.path, "authorization" in seen.headers) for seen in index.seen] == [("/one", True), ("/three", False)]
+
+
+def test_credentials_that_are_refused_are_not_sent_again(index: UploadServer, transport: Transport) -> None:
+    for status in (401, 403):
+        index.script("GET", "/any", problem(status, "No"))
+        assert transport.exchange("GET", f"{index.origin}/any", headers={}, repeat=Repeat.ALWAYS).status == status
+
+    assert len(index.seen) == 2
+
+
 def test_requests_of_the_upload_api_follow_no_redirect(index: UploadServer, transport: Transport) -> None:
     index.script("POST", "/any", Reply(307, headers={"Location": "/elsewhere"}))
 
@@ -293,13 +315,79 @@ def test_anonymous_requests(index: UploadServer, pauses: Pauses) -> None:
     assert index.seen[0].headers["user-agent"].startswith("hatch-staged/")
 
 
-def test_no_proxy_stands_between_us_and_this_machine(
-    index: UploadServer, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+@pytest.fixture
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the proxies of whoever runs the tests out of them."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
 
-    with Transport(index.endpoint, waiter=pauses.waiter()) as transport:
-        assert transport.exchange("GET", index.endpoint, headers={}, repeat=Repeat.ALWAYS).status == 404
+
+@pytest.mark.usefixtures("no_proxies")
+def test_no_proxy_stands_between_us_and_this_machine(
+    index: UploadServer, secure: UploadServer, certificate: Path, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(variable, f"http://127.0.0.1:{free_port()}")
+
+    for server in (index, secure):
+        with Transport(server.endpoint, ca_cert=certificate, waiter=pauses.waiter()) as transport:
+            assert transport.exchange("GET", server.endpoint, headers={}, repeat=Repeat.ALWAYS).status == 404
+
+
+@pytest.mark.usefixtures("no_proxies")
+def test_a_proxy_of_the_system_is_used(pauses: Pauses, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "http://index.example/upload/"
+    with ProxyServer() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.host}")
+        with Transport(url, Credentials("__token__", SECRET), waiter=pauses.waiter()) as transport:
+            assert transport.exchange("GET", url, headers={}, repeat=Repeat.ALWAYS).status == 200
+
+    assert [(seen.method, seen.target) for seen in proxy.passed] == [("GET", url)]
+
+
+@pytest.mark.usefixtures("no_proxies")
+def test_a_proxy_sees_nothing_of_what_goes_through_its_tunnel(
+    secure: UploadServer, certificate: Path, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "https://index.example/upload/"
+    with ProxyServer(int(secure.origin.rpartition(":")[2])) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:s3cret@{proxy.host}")
+        credentials = Credentials("__token__", SECRET)
+        with Transport(url, credentials, ca_cert=certificate, waiter=pauses.waiter()) as transport:
+            assert transport.exchange("GET", url, headers={}, repeat=Repeat.ALWAYS).status == 404
+
+    (passed,) = proxy.passed
+    assert (passed.method, passed.target) == ("CONNECT", "index.example:443")
+    assert passed.headers["proxy-authorization"] == "Basic bWU6czNjcmV0"
+    assert "authorization" not in passed.headers
+    assert secure.seen[0].headers["authorization"] == BASIC
+    assert "proxy-authorization" not in secure.seen[0].headers
+
+
+@pytest.mark.usefixtures("no_proxies")
+def test_a_proxy_that_lets_nobody_through(pauses: Pauses, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "https://index.example/upload/"
+    with ProxyServer(status=407) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:s3cret@{proxy.host}")
+        with (
+            Transport(url, waiter=pauses.waiter()) as transport,
+            pytest.raises(UnreachableError, match="407") as caught,
+        ):
+            transport.exchange("GET", url, headers={}, repeat=Repeat.UNSENT)
+
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.usefixtures("no_proxies")
+@pytest.mark.parametrize("proxy", ["socks5://me:s3cret@127.0.0.1:1080", "ftp://me:s3cret@127.0.0.1"])
+def test_a_proxy_that_cannot_be_used_is_a_mistake_in_the_system(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+
+    with pytest.raises(ConfigurationError, match="proxy") as caught:
+        Transport("https://index.example/")
+
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_header_that_cannot_be_sent_is_not_shown(index: UploadServer, transport: Transport) -> None:
@@ -324,21 +412,27 @@ def test_certificates_that_cannot_be_used(tmp_path: Path, files: dict[str, str])
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """Write a certificate and its key for 127.0.0.1, signed by itself, into one file."""
+    """Write a certificate and its key, signed by itself, into one file."""
+    return write_certificate(tmp_path / "certificate.pem")
+
+
+def write_certificate(path: Path, *, passphrase: bytes | None = None) -> Path:
+    """Write one for 127.0.0.1 and index.example."""
+    names = [x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName("index.example")]
+    encryption = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(NOON - timedelta(days=10_000))
         .not_valid_after(NOON + timedelta(days=10_000))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
-    path = tmp_path / "certificate.pem"
     path.write_bytes(
         made.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
     )
     return path
 
@@ -361,6 +455,50 @@ def test_tls_with_an_authority_and_a_certificate_of_our_own(
         secure.endpoint, ca_cert=certificate, client_cert=certificate, client_key=certificate, waiter=pauses.waiter()
     ) as transport:
         assert transport.exchange("GET", secure.endpoint, headers={}, repeat=Repeat.ALWAYS).status == 404
+
+
+def test_an_index_that_wants_a_certificate_gets_ours(certificate: Path, pauses: Pauses) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    context.load_verify_locations(certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with UploadServer(context) as strict:
+        for ours in (None, certificate):
+            with Transport(
+                strict.endpoint, ca_cert=certificate, client_cert=ours, waiter=pauses.waiter(Patience(attempts=1))
+            ) as transport:
+                if ours is None:
+                    with pytest.raises(UnreachableError):
+                        transport.exchange("GET", strict.endpoint, headers={}, repeat=Repeat.ALWAYS)
+                else:
+                    assert transport.exchange("GET", strict.endpoint, headers={}, repeat=Repeat.ALWAYS).status == 404
+        assert len(strict.seen) == 1
+
+
+def test_nobody_is_asked_for_the_passphrase_of_a_key(certificate: Path, tmp_path: Path) -> None:
+    locked = write_certificate(tmp_path / "locked.pem", passphrase=b"s3cret")
+
+    with pytest.raises(ConfigurationError, match="is encrypted"):
+        Transport("https://index.example/", ca_cert=certificate, client_cert=locked)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the trust store is no file")
+def test_the_trust_store_of_the_system_counts_unless_an_authority_is_given(
+    secure: UploadServer, certificate: Path, tmp_path: Path, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with Transport(secure.endpoint, waiter=pauses.waiter()) as transport:
+        assert transport.exchange("GET", secure.endpoint, headers={}, repeat=Repeat.ALWAYS).status == 404
+    another = write_certificate(tmp_path / "another.pem")
+    with (
+        Transport(secure.endpoint, ca_cert=another, waiter=pauses.waiter()) as transport,
+        pytest.raises(UnreachableError, match=r"(?i)certificate"),
+    ):
+        transport.exchange("GET", secure.endpoint, headers={}, repeat=Repeat.ALWAYS)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    with pytest.raises(ConfigurationError) as caught:
+        Transport(secure.endpoint)
+    assert caught.value.where == "SSL_CERT_FILE"
 
 
 def test_a_certificate_of_an_unknown_authority_ends_it_at_once(secure: UploadServer, pauses: Pauses) -> None:

@@ -79,6 +79,8 @@ class File:
     looks: int = 0
     outcome: str = "completed"
     notices: list[str] = field(default_factory=list)
+    #: as they arrived
+    attestations: bytes = b""
 
 
 class UploadServer:
@@ -93,6 +95,9 @@ class UploadServer:
         self.expires = EXPIRES
         self.grants: list[str] = []
         self.hashes_listed = True
+        #: whether it takes attestations, and the version of the simple API, which says since 1.3 who has some
+        self.attesting = False
+        self.page_version = "1.3"
         self.nested_mechanism = False
         self.mechanisms = ["vnd-acme-pigeon", "http-post-bytes"]
         self.join_status = 409
@@ -200,6 +205,8 @@ class UploadServer:
         """Return an answer that tells the status of a file upload session."""
         base = f"{self.origin}/odd/place"
         fields = {"file_url": f"{base}/b/{file.number}"}
+        if self.attesting:
+            fields["attestations_url"] = f"{base}/a/{file.number}"
         flat = {"identifier": "http-post-bytes", **fields}
         links = {"file-upload-session": f"{base}/f/{file.number}", "complete": f"{base}/c/{file.number}"}
         body = {
@@ -216,7 +223,7 @@ class UploadServer:
         if parts == ["api", "2.0"] and seen.method == "POST":
             return self._create()
         if parts[:2] == ["odd", "place"]:
-            if parts[2] in {"f", "c", "b"}:
+            if parts[2] in {"f", "c", "b", "a"}:
                 return self._file(seen, parts[2], int(parts[3]))
             return self._session(seen, parts[2])
         if parts[0] == "stage" and self.previews and self.pages:
@@ -273,8 +280,8 @@ class UploadServer:
         file = next((file for file in self.files.values() if file.number == number), None)
         if file is None:
             return problem(404, "No such file")
-        if what == "b":
-            file.content = seen.body
+        if what in {"a", "b"}:
+            setattr(file, {"a": "attestations", "b": "content"}[what], seen.body)
             return Reply(200)
         if what == "c":
             return self._complete(file)
@@ -310,13 +317,14 @@ class UploadServer:
                 "url": f"../../../../files/{file.number}/{name}",
                 "hashes": file.hashes if self.hashes_listed else {},
                 "size": len(file.content),
+                **({"provenance": f"../{name}.provenance"} if file.attestations else {}),
             }
             for name, file in self.files.items()
             if file.status == "completed"
         ]
         if not files:
             return problem(404, "No such project")
-        return reply(200, {"meta": {"api-version": "1.1"}, "name": project, "files": files}, SIMPLE_JSON)
+        return reply(200, {"meta": {"api-version": self.page_version}, "name": project, "files": files}, SIMPLE_JSON)
 
 
 class _Server(ThreadingHTTPServer):
@@ -360,7 +368,7 @@ def _handler(index: UploadServer) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(made.body)
             self.close_connection = self.close_connection or made.length is not None
 
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815 # the names that the base class looks for
+        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 # the names that the base class looks for
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # its name in the base class
             """Keep quiet."""

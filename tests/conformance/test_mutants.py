@@ -25,7 +25,7 @@ def test_a_mutant_is_caught(mutant: Mutant, workshop: Callable[[Configuration], 
     broken = {*mutant.breaks}
     trial = workshop(mutant.where).try_index(mutant=mutant.name, only=mutant.breaks)
     failed = trial.with_result("failed")
-    assert broken <= failed.keys(), trial.verdicts if failed else trial.err
+    assert broken <= failed.keys(), trial.verdicts if failed else trial.printed
     fatal = any(trial.verdicts[identifier].level.startswith("MUST") for identifier in failed)
     assert trial.code == (1 if fatal else 0)
 

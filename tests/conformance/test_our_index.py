@@ -32,7 +32,7 @@ LEFT_UNDONE = {"ERROR-03", "FILE-STATUS-04", "SESSION-RETENTION-01", "SESSION-TO
 def test_our_index_meets_every_requirement(configuration: Configuration, sound: Sound) -> None:
     trial = sound(configuration)
     assert trial.with_result("failed") == {}
-    assert trial.code == 0, trial.err
+    assert trial.code == 0, trial.printed
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_an_index_that_is_right_in_another_way_meets_every_requirement_too(
 ) -> None:
     trial = sound(configuration)
     assert trial.with_result("failed").keys() == (LEFT_UNDONE if configuration is POOR else set())
-    assert trial.code == 0, trial.err
+    assert trial.code == 0, trial.printed
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda each: each.name)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tests.conformance.faulty_index import Address, Order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from tests.conformance.configurations import Configuration
     from typing_extensions import Self
@@ -41,7 +41,7 @@ class Trial:
 
     #: how it ended
     code: int
-    err: str
+    printed: str
     verdicts: dict[str, Verdict]
 
     def with_result(self, result: str) -> dict[str, str]:
@@ -59,22 +59,26 @@ class Workshop:
         self._count = 0
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "tests.conformance.faulty_index", self.configuration.name]
         self._errors = self._log.open("w")
-        self._process = subprocess.Popen(
-            command,
+        self._index = self._start("tests.conformance.faulty_index", self.configuration.name)
+        self._suite = self._start("tests.conformance.suite_runs")
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for process in (self._suite, self._index):
+            process.communicate(timeout=PATIENCE)
+        self._errors.close()
+
+    def _start(self, module: str, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
-            env=_unmeasured(os.environ),
+            env=_unmeasured(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
         )
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._process.communicate(timeout=PATIENCE)
-        self._errors.close()
 
     def try_index(self, *, mutant: str = "", only: Sequence[str] = ()) -> Trial:
         """Run the suite against a new index, sound or faulty, for all requirements or `only` some."""
@@ -85,18 +89,18 @@ class Workshop:
 
     @contextmanager
     def _serving(self, order: Order) -> Iterator[Address]:
-        address = Address(**json.loads(self._ask(json.dumps(asdict(order)))))
+        address = Address(**json.loads(self._ask(self._index, json.dumps(asdict(order)))))
         try:
             yield address
         finally:
-            assert self._ask("stop") == "stopped"
+            assert self._ask(self._index, "stop") == "stopped"
 
-    def _ask(self, line: str) -> str:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{line}\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline().strip()
+    def _ask(self, process: subprocess.Popen[str], line: str) -> str:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(f"{line}\n")
+        process.stdin.flush()
+        answer = process.stdout.readline().strip()
         assert answer, self._log.read_text()
         return answer
 
@@ -104,30 +108,39 @@ class Workshop:
         out = data_dir / "suite.json"
         base = address.root.removesuffix("upload/")
         member = [sys.executable, "-m", "tests.conformance.membership", base]
-        command = [sys.executable, "-m", "hatch_staged.conformance", address.root, "--json", str(out), "--quiet"]
-        command += ["--token", address.token, "--other-token", address.other_token]
-        command += ["--simple", f"{base}simple/", "--legacy", f"{base}legacy/"]
-        command += ["--grant", shlex.join([*member, "add", "{project}"])]
-        command += ["--revoke", shlex.join([*member, "remove", "{project}"])]
-        command += [*self.configuration.options, *(f"--only={identifier}" for identifier in only)]
-        variables = self._variables() if measured else _unmeasured(self._variables())
-        ended = subprocess.run(
-            command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=PATIENCE, check=False
-        )
+        arguments = [address.root, "--json", str(out), "--quiet"]
+        arguments += ["--token", address.token, "--other-token", address.other_token]
+        arguments += ["--simple", f"{base}simple/", "--legacy", f"{base}legacy/"]
+        arguments += ["--grant", shlex.join([*member, "add", "{project}"])]
+        arguments += ["--revoke", shlex.join([*member, "remove", "{project}"])]
+        arguments += [*self.configuration.options, *(f"--only={identifier}" for identifier in only)]
+        code, printed = (self._command if measured else self._copy)(arguments, data_dir / "suite.txt")
         listed = json.loads(out.read_text())["requirements"] if out.exists() else []
         verdicts = {each["id"]: Verdict(each["result"], each["level"], each["seen"]) for each in listed}
-        return Trial(ended.returncode, ended.stderr, verdicts)
+        return Trial(code, printed, verdicts)
 
-    def _variables(self) -> dict[str, str]:
-        # Without it, pytest compiles all checks for each run.
-        kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        return kept | {
-            "PYTHONPYCACHEPREFIX": str(self._folder / "compiled"),
-            # Where uv is, which is installed with Hatch.
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-        }
+    def _command(self, arguments: Sequence[str], printed: Path) -> tuple[int, str]:
+        """Run the suite as anybody does."""
+        command = [sys.executable, "-m", "hatch_staged.conformance", *arguments]
+        with printed.open("w") as file:
+            ended = subprocess.run(
+                command, cwd=ROOT, env=_variables(), stdout=file, stderr=file, timeout=PATIENCE, check=False
+            )
+        return ended.returncode, printed.read_text()
+
+    def _copy(self, arguments: Sequence[str], printed: Path) -> tuple[int, str]:
+        """Run the suite in a copy of a process that has it loaded."""
+        code = int(self._ask(self._suite, json.dumps([arguments, str(printed)])))
+        return code, printed.read_text()
 
 
-def _unmeasured(variables: Mapping[str, str]) -> dict[str, str]:
+def _variables() -> dict[str, str]:
+    # Without it, pytest compiles all checks for each run.
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    # Where uv is, which is installed with Hatch.
+    return kept | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])}
+
+
+def _unmeasured() -> dict[str, str]:
     # What coverage hands on to processes; where the same lines are run hundreds of times, it says nothing new.
-    return {name: value for name, value in variables.items() if not name.startswith("COVERAGE_")}
+    return {name: value for name, value in _variables().items() if not name.startswith("COVERAGE_")}

@@ -128,8 +128,11 @@ class Terminal(io.StringIO):
 def test_somebody_is_asked_only_at_a_terminal(
     make_app: Callable[[], Application], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO())
-    assert context.open_desk(make_app(), IndexOptions()).connections.login.prompt is None
+    closed = io.StringIO()
+    closed.close()
+    for nobody in (io.StringIO(), closed, None):
+        monkeypatch.setattr(sys, "stdin", nobody)
+        assert context.open_desk(make_app(), IndexOptions()).connections.login.prompt is None
     monkeypatch.setattr(sys, "stdin", Terminal("\nme\n"))
     assert context.open_desk(make_app(), IndexOptions(no_prompt=True)).connections.login.prompt is None
     prompt = context.open_desk(make_app(), IndexOptions()).connections.login.prompt

@@ -18,7 +18,7 @@ from hatch_staged.protocol.distributions import parse_filename
 
 
 def artifact(filename: str) -> Artifact:
-    return Artifact(Path(filename), parse_filename(filename), 2000, {"sha256": "a" * 64}, None)
+    return Artifact(Path(filename), parse_filename(filename), 2000, {"sha256": "a" * 64})
 
 
 SDIST, WHEEL = artifact("foo-1.0.tar.gz"), artifact("foo-1.0-py3-none-any.whl")

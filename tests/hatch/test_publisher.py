@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.client.upload_server import Reply, UploadServer
+from tests.client.test_attestations import attested
+from tests.client.upload_server import Reply, UploadServer, reply
+from tests.index.building import build
 
 from hatch_staged import releases
 from hatch_staged.client.staging import OnInterrupt
 from hatch_staged.hatch.publisher import Options
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from click.testing import Result
     from tests.conftest import Maintainer, TeamIndex
     from tests.hatch.conftest import Checkout, Run
@@ -109,9 +115,10 @@ def test_every_option_is_read() -> None:
         "prune": "false",
         "expect": "*.whl, *.tar.gz",
         "on-interrupt": "cancel",
+        "attest": "true",
         "no_prompt": True,
     }
-    expected = Options(2, dry_run=True, expect=("*.whl", "*.tar.gz"), on_interrupt=OnInterrupt.CANCEL)
+    expected = Options(2, dry_run=True, expect=("*.whl", "*.tar.gz"), on_interrupt=OnInterrupt.CANCEL, attest=True)
     assert Options.of(given) == expected
     assert Options.of({}) == Options()
 
@@ -212,3 +219,133 @@ def test_a_stage_file_that_could_be_committed_is_told(
     (checkout.folder / ".gitignore").unlink()
     monkeypatch.setenv("PATH", "")
     assert "git does not" not in run(*stage).stderr
+
+
+def test_a_job_of_ci_stages_without_a_secret_and_shows_none(
+    run: Run, checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = base64.urlsafe_b64encode(b'{"aud": "acme"}').decode().rstrip("=")
+    with UploadServer() as index:
+        index.script("GET", "^/_/oidc/audience", *[reply(200, {"audience": "acme"})] * 2)
+        identity = reply(200, {"value": f"s3cret.{claims}.s3cret"}, Connection="close")
+        index.script("GET", "^/proof", identity, identity)
+        refused = reply(422, {"errors": [{"description": f"s3cret.{claims}.s3cret is nobody"}]})
+        index.script("POST", "^/_/oidc/mint-token", refused, reply(200, {"token": "minted-s3cret"}))
+        for name, value in {
+            "GITHUB_ACTIONS": "true",
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{index.origin}/proof",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "request-s3cret",
+            "HATCH_DEBUG": "1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        dist = checkout.folder / "dist"
+        dist.mkdir()
+        (dist / "foo-1.0.tar.gz").write_bytes(build("foo-1.0.tar.gz").data)
+
+        nobody = run("-vvv", "publish", "--staged", "-r", index.endpoint)
+        staged = run("-vvv", "publish", "--staged", "-r", index.endpoint)
+
+    assert nobody.exit_code == 4, nobody.output
+    assert "Traceback" in nobody.output
+    assert "the index mints no token for this job (422): *** is nobody" in nobody.output
+    assert staged.exit_code == 0, staged.output
+    assert "foo 1.0 is staged" in staged.output
+    assert "s3cret" not in nobody.output + staged.output + (checkout.folder / ".stage.toml").read_text()
+    assert {file.status for file in index.files.values()} == {"completed"}
+
+
+@pytest.mark.usefixtures("configured")
+def test_attestations_beside_the_files_get_to_installers(
+    run: Run, checkout: Checkout, maintainer: Maintainer, team: TeamIndex
+) -> None:
+    [release] = maintainer.build("foo-1.0.tar.gz", "foo-1.0-py3-none-any.whl")
+    stage = ("publish", "--staged", "-a", team.secret)
+    assert run(*stage).exit_code == 0
+    sdist = release.artifacts[1].path
+    path = attested(sdist)
+
+    # named as by a shell
+    ended = run(*stage, f"dist/{sdist.name}", f"dist/{path.name}", "dist/foo-1.0-py3-none-any.whl")
+
+    assert ended.exit_code == 0, ended.output
+    assert f"{sdist.name}: uploaded" in ended.stderr, "the index had it without"
+    [staged_release] = staged(checkout)
+    with maintainer.desk.connections.open(team.repository) as client:
+        page = client.project_page(staged_release.stage or "", "foo")
+        assert page is not None
+        told = {file.filename: file.provenance for file in page.files}
+        assert told["foo-1.0-py3-none-any.whl"] is None
+        with client.download(told[sdist.name] or "") as pieces:
+            [bundle] = json.loads(b"".join(pieces))["attestation_bundles"]
+    assert bundle["attestations"] == [json.loads(path.read_bytes())]
+
+    ended = run(*stage)
+    assert ended.exit_code == 0, ended.output
+    assert "uploaded" not in ended.stderr
+
+
+@pytest.mark.usefixtures("configured")
+def test_all_faults_of_all_files_are_told_and_nothing_is_sent(
+    run: Run, checkout: Checkout, maintainer: Maintainer, team: TeamIndex
+) -> None:
+    [release] = maintainer.build("foo-1.0.tar.gz", "foo-1.0-py3-none-any.whl")
+    wheel, sdist = (artifact.path for artifact in release.artifacts)
+    attested(wheel, sha256="a" * 64)
+    sdist.write_bytes(b"this is no archive")
+
+    ended = run("publish", "--staged", "-a", team.secret)
+
+    assert ended.exit_code == 1
+    assert (
+        "foo-1.0-py3-none-any.whl.publish.attestation: an attestation is of a file with the sha256 aaaa" in ended.stderr
+    )
+    assert "foo-1.0.tar.gz: broken archive" in ended.stderr
+    assert not (checkout.folder / ".stage.toml").exists()
+
+
+@pytest.mark.usefixtures("configured")
+def test_attesting_without_the_extra(
+    run: Run, checkout: Checkout, maintainer: Maintainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maintainer.build("foo-1.0.tar.gz")
+    monkeypatch.setitem(sys.modules, "pypi_attestations", None)
+
+    ended = run("publish", "--staged", "-o", "attest=true")
+
+    assert ended.exit_code == 2
+    assert "-o attest=true needs the extra `attestations`" in ended.stderr
+    assert not (checkout.folder / ".stage.toml").exists()
+    assert "true or false is needed" in run("publish", "--staged", "-o", "attest=yes").stderr
+
+
+@pytest.mark.usefixtures("configured")
+def test_attesting_without_ambient_credentials(
+    run: Run, checkout: Checkout, maintainer: Maintainer, team: TeamIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pypi_attestations")
+    for name in ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI"):
+        monkeypatch.delenv(name, raising=False)
+    maintainer.build("foo-1.0.tar.gz")
+
+    ended = run("publish", "--staged", "-a", team.secret, "-o", "attest=true")
+
+    assert ended.exit_code == 4
+    assert "needs ambient credentials" in ended.stderr
+    assert not (checkout.folder / ".stage.toml").exists()
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_broken_plugin_is_named(
+    run: Run, maintainer: Maintainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maintainer.build("foo-1.0.tar.gz")
+    info = tmp_path / "site-packages" / "acme-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[hatch_staged]\nbirds = acme_birds_that_are_not_there\n")
+    monkeypatch.syspath_prepend(str(info.parent))
+
+    ended = run("publish", "--staged")
+
+    assert ended.exit_code == 2
+    assert "the plugin birds of acme cannot be imported: ModuleNotFoundError" in ended.stderr

@@ -13,9 +13,8 @@ from tests.index.test_simple_api import HTML, JSON, links
 from tests.index.test_upload_api import is_problem
 
 from hatch_staged.index import attestations, sessions, uploads
-from hatch_staged.index.attestations import MOST
 from hatch_staged.index.refusals import InvalidRequestError
-from hatch_staged.protocol.attestations import decode
+from hatch_staged.protocol.attestations import MOST, decode
 
 if TYPE_CHECKING:
     from httpx2 import Response
@@ -174,9 +173,9 @@ def test_others_write_while_attestations_are_read(
     declared = replace(other, hashes={"blake2b": other.hashes["blake2b"]})
     file = uploading.create(index, alice, session, declared)
 
-    def slow(raw: bytes, *, most: int) -> list[Subject]:
+    def slow(raw: bytes) -> list[Subject]:
         uploading.send(index, alice, file, other.data)
-        return decode(raw, most=most)
+        return decode(raw)
 
     monkeypatch.setattr(attestations, "decode", slow)
     with pytest.raises(InvalidRequestError, match="an attestation is of a file with the sha256"):

@@ -143,7 +143,7 @@ def test_clients_that_are_configured_as_the_docs_say(
     with (maintainer.home / "config.toml").open("a") as file:
         file.write(configured(for_hatch, index))
     for version, command, token in (
-        ("1.0", [sys.executable, "-m", "twine", "upload", "-r", "team", "dist/*"], {}),
+        ("1.0", [sys.executable, "-m", "twine", "upload", "-r", "team-legacy", "dist/*"], {}),
         ("1.1", ["uv", "publish", "--index", "team"], {"UV_PUBLISH_TOKEN": index.token}),
         ("1.2", [*maintainer.hatch_command, "publish", "-r", "team"], {"HATCH_INDEX_AUTH": index.token}),
     ):

@@ -10,7 +10,9 @@ import pytest
 from hatch_staged.protocol.mechanisms import (
     HTTP_POST_BYTES,
     HttpPostBytes,
+    attestations_url,
     http_post_bytes,
+    is_server_specific,
     negotiate,
 )
 
@@ -63,3 +65,31 @@ def test_its_keys_are_written_in_snake_case() -> None:
     assert "attestations_url" not in json.loads(
         msgspec.json.encode(HttpPostBytes(identifier=HTTP_POST_BYTES, file_url="f"))
     )
+
+
+@pytest.mark.parametrize(
+    ("identifier", "specific"),
+    [
+        ("vnd-pypi-s3multipart-presigned-v2", True),
+        ("vnd-acmecorp-postal", True),
+        ("vnd-Acme.Corp-postal", True),
+        (HTTP_POST_BYTES, False),
+        ("vnd-acmecorp", False),
+        ("vnd-acmecorp-", False),
+        ("vnd--postal", False),
+        ("x-acmecorp-postal", False),
+        ("VND-acmecorp-postal", False),
+        ("vnd-acmecorp-pos tal", False),
+        ("vnd-acmecorp-postal\n", False),
+        ("", False),
+    ],
+)
+def test_what_is_server_specific_has_three_parts(identifier: str, *, specific: bool) -> None:
+    assert is_server_specific(identifier) is specific
+
+
+@pytest.mark.parametrize("mechanism", [FLAT, NESTED])
+def test_where_attestations_go(mechanism: dict[str, object]) -> None:
+    assert attestations_url(mechanism) == "a"
+    assert attestations_url({"identifier": HTTP_POST_BYTES, "file_url": "f"}) is None
+    assert attestations_url({"identifier": "vnd-acmecorp-postal", "attestations_url": "a"}) is None

@@ -172,7 +172,8 @@ def refusal(answer: Answer, asked: Asked, secrets: Collection[str] = ()) -> Stag
 
 def printable(text: str, secrets: Collection[str] = ()) -> str:
     """Return `text` of a foreign origin as one line of bearable length, without control characters and secrets."""
-    for secret in filter(None, secrets):
+    # a copy: another thread may be adding one
+    for secret in filter(None, tuple(secrets)):
         text = text.replace(secret, "***")
     text = _URL.sub(lambda match: redact(match.group()), text)
     text = one_line(text)

@@ -5,20 +5,24 @@ from __future__ import annotations
 import glob
 import hashlib
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING
 
-from hatch_staged.archives import ArchiveError, holds, inspect
+from hatch_staged.client import attestations
 from hatch_staged.errors import ArtifactError, ConfigurationError
 from hatch_staged.protocol.distributions import Distribution, parse_filename
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from packaging.utils import NormalizedName
     from packaging.version import Version
+
+    from hatch_staged.client.attestations import AttestationFile
 
 #: "At least one secure algorithm from ``hashlib.algorithms_guaranteed`` MUST always be included.  This PEP specifically
 #: recommends ``sha256``"; names are hashlib's.
@@ -38,7 +42,8 @@ class Artifact:
     size: int
     #: hashlib's name of an algorithm -> hex-encoded digest
     hashes: Mapping[str, str]
-    requires_python: str | None
+    #: those that lie beside it
+    attestations: tuple[AttestationFile, ...] = ()
 
     @property
     def filename(self) -> str:
@@ -56,49 +61,61 @@ class Release:
 
 
 def find(specs: Sequence[str], *, root: Path, default: Path) -> tuple[Release, ...]:
-    """Return the releases that `specs` mean, sorted by project; every file is read once, hashed and checked.
+    """Return the releases that `specs` mean, sorted by project; every file is hashed, with what attests it beside it.
 
     `specs` are files, folders and globs (``**`` goes down any number of folders), relative to `root` or absolute;
     without any, the folder `default` counts.  Folders contribute the wheels and source distributions right in them.
+    An attestation is never an artifact; one that is named must be of an artifact that is meant, too.
 
     Raises `ConfigurationError` where a spec means nothing, where one file name or two spellings of it stand for two
     files, and where a project has more than one version, because a stage file holds one release per project;
-    `ArtifactError` where a file is broken or its metadata does not agree with its name.
+    `ArtifactError` where a name is no distribution's or a file cannot be read.  All files are in one error, but nothing
+    is read before all names are right.  What is in the files is the business of `hatch_staged.client.checks`.
     """
     try:
         paths = _unique(_expand(specs, root) if specs else _in_default_folder(default))
     except OSError as error:
         raise ArtifactError(f"this cannot be read: {error.strerror}", where=str(error.filename)) from error
-    distributions = {path: _distribution(path) for path in paths}
-    _refuse_same_files(distributions)
-    _refuse_several_versions(distributions.values())
-    artifacts = [_read(path, distribution) for path, distribution in distributions.items()]
-    return _releases(artifacts)
+    distributions = _distributions(paths)
+    _refuse_mixtures(distributions)
+    return _releases(_artifacts(distributions))
 
 
-def having_inside(releases: Iterable[Release], name: str) -> list[Path]:
-    """Return the paths of the artifacts that have a file called `name` in any of their folders."""
-    found = []
-    for artifact in (artifact for release in releases for artifact in release.artifacts):
-        with artifact.path.open("rb") as file:
-            if holds(file, artifact.distribution, name):
-                found.append(artifact.path)
+def error_of(faults: Sequence[tuple[Path, str]]) -> ArtifactError:
+    """Return the one error that tells all of `faults`, each of which is of a file."""
+    where = ", ".join(dict.fromkeys(str(path) for path, _ in faults))
+    if len(faults) == 1:
+        return ArtifactError(faults[0][1], where=where)
+    return ArtifactError("; ".join(f"{path.name}: {message}" for path, message in faults), where=where)
+
+
+def _expand(specs: Iterable[str], root: Path) -> list[Path]:
+    found: list[Path] = []
+    attested: dict[str, Path] = {}
+    for spec in specs:
+        artifact = attestations.attested_by(root / spec)
+        if artifact is not None and (root / spec).is_file():
+            # a shell that expands dist/* names them all
+            attested[spec] = artifact
+        else:
+            found += _expand_one(spec, root)
+    for spec, artifact in attested.items():
+        if artifact not in found:
+            raise ConfigurationError("this is an attestation, and its artifact is not among the files", where=spec)
     return found
 
 
-def _expand(specs: Iterable[str], root: Path) -> Iterable[Path]:
-    for spec in specs:
-        named = root / spec
-        if named.is_file():
-            if not named.name.endswith(_SUFFIXES):
-                raise ArtifactError("this is neither a wheel (.whl) nor a source distribution (.tar.gz)", where=spec)
-            yield named
-            continue
-        matches = [named] if named.is_dir() else [root / match for match in _glob(spec, root)]
-        found = [path for match in matches for path in _distributions_at(match)]
-        if not found:
-            raise ConfigurationError("no wheel and no source distribution here", where=spec, hint="hatch build")
-        yield from found
+def _expand_one(spec: str, root: Path) -> list[Path]:
+    named = root / spec
+    if named.is_file():
+        if not named.name.endswith(_SUFFIXES):
+            raise ArtifactError("this is neither a wheel (.whl) nor a source distribution (.tar.gz)", where=spec)
+        return [named]
+    matches = [named] if named.is_dir() else [root / match for match in _glob(spec, root)]
+    found = [path for match in matches for path in _distributions_at(match)]
+    if not found:
+        raise ConfigurationError("no wheel and no source distribution here", where=spec, hint="hatch build")
+    return found
 
 
 def _glob(spec: str, root: Path) -> list[str]:
@@ -125,53 +142,73 @@ def _unique(paths: Iterable[Path]) -> list[Path]:
     return sorted(by_identity.values(), key=lambda path: (path.name, path))
 
 
-def _distribution(path: Path) -> Distribution:
-    try:
-        return parse_filename(path.name)
-    except ValueError as error:
-        raise ArtifactError(str(error), where=str(path)) from None
+def _distributions(paths: Iterable[Path]) -> Mapping[Path, Distribution]:
+    distributions = {}
+    with _faults() as of:
+        for path in paths:
+            with of(path):
+                distributions[path] = parse_filename(path.name)
+    return distributions
 
 
-def _refuse_same_files(distributions: Mapping[Path, Distribution]) -> None:
+def _refuse_mixtures(distributions: Mapping[Path, Distribution]) -> None:
+    same = [*_same_files(distributions)]
+    several = [*_several_versions(distributions.values())]
+    if same or several:
+        raise ConfigurationError(
+            "; ".join([*(what for what, _ in same), *several]),
+            where=", ".join(str(path) for _, paths in same for path in paths),
+            hint=f"name the files to stage{', of one version, or remove the old ones' if several else ''}",
+        )
+
+
+def _same_files(distributions: Mapping[Path, Distribution]) -> Iterable[tuple[str, tuple[Path, Path]]]:
     by_key: dict[str, Path] = {}
     for path, distribution in distributions.items():
         other = by_key.setdefault(distribution.key, path)
-        if other == path:
-            continue
-        same = (
-            f"{path.name} is there twice" if other.name == path.name else f"{other.name} and {path.name} are the same"
-        )
-        raise ConfigurationError(
-            f"{same}, and a release holds a distribution once",
-            where=f"{other}, {path}",
-            hint="name the files to stage",
-        )
+        if other != path:
+            twice = other.name == path.name
+            same = f"{path.name} is there twice" if twice else f"{other.name} and {path.name} are the same"
+            yield f"{same}, and a release holds a distribution once", (other, path)
 
 
-def _refuse_several_versions(distributions: Iterable[Distribution]) -> None:
+def _several_versions(distributions: Iterable[Distribution]) -> Iterable[str]:
     versions: dict[NormalizedName, set[Version]] = defaultdict(set)
     for distribution in distributions:
         versions[distribution.project].add(distribution.version)
     for project, found in sorted(versions.items()):
         if len(found) > 1:
             listed = " and ".join(f"{project} {version}" for version in sorted(found))
-            raise ConfigurationError(
-                f"these are several releases of one project: {listed}; a stage file holds one",
-                hint=f"name the files of one of them, or remove the old ones: {project}-<version>*",
-            )
+            yield f"these are several releases of one project: {listed}; a stage file holds one"
 
 
-def _read(path: Path, distribution: Distribution) -> Artifact:
-    try:
-        with path.open("rb") as file:
-            size, hashes = _hash(file)
-            file.seek(0)
-            metadata = inspect(file, distribution)
-    except ArchiveError as error:
-        raise ArtifactError(str(error), where=str(path)) from None
-    except OSError as error:
-        raise ArtifactError(f"this cannot be read: {error.strerror or error}", where=str(path)) from error
-    return Artifact(path, distribution, size, hashes, metadata.requires_python)
+def _artifacts(distributions: Mapping[Path, Distribution]) -> list[Artifact]:
+    artifacts = []
+    with _faults() as of:
+        for path, distribution in distributions.items():
+            with of(path), path.open("rb") as file:
+                size, hashes = _hash(file)
+                artifacts.append(Artifact(path, distribution, size, hashes, attestations.beside(path)))
+    return artifacts
+
+
+@contextmanager
+def _faults() -> Iterator[Callable[[Path], AbstractContextManager[None]]]:
+    """Give what notes a file's fault and goes on; raise all of them at the end."""
+    faults: list[tuple[Path, str]] = []
+
+    @contextmanager
+    def of(path: Path) -> Iterator[None]:
+        try:
+            yield
+        except ValueError as error:
+            faults.append((path, str(error)))
+        except OSError as error:
+            faults.append((path, f"this cannot be read: {error.strerror or error}"))
+
+    yield of
+    if faults:
+        raise error_of(faults)
 
 
 def _hash(file: IO[bytes]) -> tuple[int, Mapping[str, str]]:

@@ -37,9 +37,8 @@ class Conversation:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        credentials = transport.credentials
         #: what no error may show, whatever the index echoes
-        self.secrets = set() if credentials is None else {credentials.secret}
+        self.secrets = transport.secrets
 
     def ask(
         self,

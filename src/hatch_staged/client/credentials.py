@@ -1,4 +1,4 @@
-"""Whose credentials go to an index: found by its URL, in the order of the design, first wins."""
+"""Whose credentials go to an index: found by its URL, in one order, first wins."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: The user name that stands for "the password is an API token" on PyPI and on every index that follows it.
 TOKEN_USER = "__token__"  # noqa: S105 # a user name
 
-WAYS = "give --auth, set HATCH_INDEX_AUTH, or use ~/.pypirc or the keyring"
+WAYS = "give --auth, set HATCH_INDEX_AUTH, or use ~/.pypirc, the keyring, or trusted publishing in CI"
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,25 @@ class Credentials:
         if self.user is None:
             return f"Bearer {self.secret}"
         return "Basic " + b64encode(f"{self.user}:{self.secret}".encode()).decode("ascii")
+
+    def current(self) -> Credentials:
+        """Return these: an `Authorizer` that has nothing else."""
+        return self
+
+    def instead_of(self, refused: Credentials) -> Credentials | None:
+        """Return None."""
+        del refused
+        return None
+
+
+class Authorizer(Protocol):
+    """Whoever says which credentials go with a request; several threads ask at once."""
+
+    def current(self) -> Credentials:
+        """Return the credentials to send now."""
+
+    def instead_of(self, refused: Credentials) -> Credentials | None:
+        """Return others after the index did not accept `refused`, None if there are none."""
 
 
 class Entry(Protocol):
@@ -76,17 +95,17 @@ class SystemKeyring:
 
     def get_password(self, service: str, username: str, /) -> str | None:
         """Return the secret of `username` for `service`."""
-        import keyring  # noqa: PLC0415 # it looks for backends when imported
+        with suppress(Exception):  # third-party backends raise whatever they like, and some when imported
+            import keyring  # noqa: PLC0415 # it looks for backends then
 
-        with suppress(Exception):  # third-party backends raise whatever they like
             return keyring.get_password(service, username)
         return None
 
     def get_credential(self, service: str, username: str | None, /) -> Entry | None:
         """Return a credential for `service`, of anybody if `username` is None."""
-        import keyring  # noqa: PLC0415 # it looks for backends when imported
+        with suppress(Exception):  # third-party backends raise whatever they like, and some when imported
+            import keyring  # noqa: PLC0415 # it looks for backends then
 
-        with suppress(Exception):  # third-party backends raise whatever they like
             return keyring.get_credential(service, username)
         return None
 
@@ -134,26 +153,41 @@ class Sources:
     last_users: LastUsers
     #: asks a person, given the URL to show and the user if known, for user and secret; None without a terminal
     prompt: Callable[[str, str | None], tuple[str, str]] | None = None
+    #: takes part in trusted publishing (see there); gives None where the index does not offer it, or we must not ask
+    trusted_publishing: Callable[[], Authorizer | None] = lambda: None
 
 
-def find(url: str, sources: Sources, *, user: str | None = None, secret: str | None = None) -> Credentials:
-    """Return the credentials for the index at `url`.
+def find(url: str, sources: Sources, *, user: str | None = None, secret: str | None = None) -> Authorizer:
+    """Return the credentials, or what makes them, for the index at `url`.
 
     Looked up in this order: `user` and `secret` (the options ``--user`` and ``--auth``, or their variables),
-    ``.pypirc``, the keyring, a person.  A secret without a user is an API token.  Raises `NotAllowedError` if there are
-    none, and `ConfigurationError` for a ``.pypirc`` that cannot be read and for a URL with a password in it.
+    ``.pypirc``, the keyring, trusted publishing, a person.  A secret without a user is an API token.  Raises
+    `NotAllowedError` if there are none, and `ConfigurationError` for a ``.pypirc`` that cannot be read and for a URL
+    with a password in it.
     """
     if "@" in urlsplit(url).netloc:
         raise ConfigurationError("credentials do not belong into the URL of an index", where=redact(url), hint=WAYS)
     if secret:
         return Credentials(user or TOKEN_USER, secret)
     found = _in_pypirc(url, sources.pypirc, user) or _in_keyring(url, sources, user)
+    if found is None and (trusted := _by_trusted_publishing(sources)) is not None:
+        return trusted
     if found is None and sources.prompt is not None:
         answered, secret = sources.prompt(redact(url), user or sources.last_users.of(url))
         found = Credentials(answered or TOKEN_USER, secret) if secret else None
     if found is None:
         raise NotAllowedError("no credentials for this index", where=redact(url), hint=WAYS)
     return found
+
+
+def _by_trusted_publishing(sources: Sources) -> Authorizer | None:
+    try:
+        return sources.trusted_publishing()
+    except NotAllowedError:
+        if sources.prompt is None:
+            raise
+        # somebody is there who can do better
+        return None
 
 
 def _in_pypirc(url: str, path: Path, user: str | None) -> Credentials | None:

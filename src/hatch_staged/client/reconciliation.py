@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hatch_staged.client import attesting
 from hatch_staged.client.publication import Decision, Plan, Step, incomplete, plan, shortfall
 from hatch_staged.client.sending import choose
 from hatch_staged.client.uploads import Uploads
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from hatch_staged.client.artifacts import Release
     from hatch_staged.client.progress import Reporter
     from hatch_staged.client.sending import Sender
+    from hatch_staged.client.signing import MakeSigner
     from hatch_staged.client.upload_api import Client
     from hatch_staged.protocol.messages import Session
     from hatch_staged.protocol.simple import ProjectPage
@@ -37,7 +39,10 @@ class Reconciled:
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """What is to be in the session, and how it gets there: `jobs` files at once, `prune` deletes all others."""
+    """What is to be in the session, and how it gets there: `jobs` files at once, `prune` deletes all others.
+
+    With `make_signer`, files get attestations that have none.
+    """
 
     release: Release
     client: Client
@@ -45,6 +50,7 @@ class Reconciliation:
     senders: Mapping[str, Sender]
     jobs: int
     prune: bool = False
+    make_signer: MakeSigner | None = None
 
     def run(self, session: Session) -> Reconciled:
         """Carry it out; raise what keeps it from being done.  Nothing is published."""
@@ -55,6 +61,8 @@ class Reconciliation:
         uploads = Uploads(self.client, session, mechanism, sender, self.reporter)
         made = first
         for turn in range(1, ROUNDS + 1):
+            if self.make_signer is not None:
+                made = attesting.signed(made, self.make_signer)
             displaced = uploads.carry_out(made.having(Step.UPLOAD, Step.REPLACE), self.jobs)
             for each in made.pruned:
                 self.client.delete_file(each.url)
@@ -70,7 +78,8 @@ class Reconciliation:
 
     def _settle(self, session: Session) -> tuple[Session, Plan]:
         """Return a plan that waits for nothing, and the session that it was made for."""
-        while not (made := preview(self.release, self.client, session, prune=self.prune)).settled:
+        signing = self.make_signer is not None
+        while not (made := preview(self.release, self.client, session, prune=self.prune, signing=signing)).settled:
             session = self.client.wait_for_files(session, made.undecided)
         return session, made
 
@@ -87,11 +96,16 @@ class Reconciliation:
         return Reconciled(session, page, carried_out)
 
 
-def preview(release: Release, client: Client, session: Session | None, *, prune: bool) -> Plan:
-    """Return the plan for `session` as it is, None for one that is still to be created."""
+def preview(release: Release, client: Client, session: Session | None, *, prune: bool, signing: bool = False) -> Plan:
+    """Return the plan for `session` as it is, None for one that is still to be created.
+
+    `signing` is whether files get attestations that have none.
+    """
     if session is None:
         return Plan(release, tuple(Decision(artifact, Step.UPLOAD) for artifact in release.artifacts))
-    return plan(release, session, _page(release, client, session), prune=prune)
+    page = _page(release, client, session)
+    made = plan(release, session, page, prune=prune)
+    return attesting.late(made, session, page, client, signing=signing)
 
 
 def _page(release: Release, client: Client, session: Session) -> ProjectPage | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hatch_staged.client.progress import Reporter
     from hatch_staged.client.publication import Plan
     from hatch_staged.client.sending import Sender
+    from hatch_staged.client.signing import MakeSigner
     from hatch_staged.client.upload_api import Client
     from hatch_staged.protocol.messages import Session
     from hatch_staged.protocol.simple import ProjectPage
@@ -53,6 +54,7 @@ def stage(
     senders: Mapping[str, Sender] = SENDERS,
     prune: bool = False,
     on_interrupt: OnInterrupt = OnInterrupt.KEEP,
+    make_signer: MakeSigner | None = None,
 ) -> StagedOutcome:
     """Make the publishing session of `release` hold its artifacts, `jobs` files at once, and verify that it does.
 
@@ -60,9 +62,9 @@ def stage(
     or, with `prune`, deleted.  When a file fails, the rest is stopped, its own file upload session is deleted, and the
     first failure is raised; the session stays, so that the next attempt continues where this one ended, but one that we
     made and that has no file is canceled.  A session that expires meanwhile is created anew.  After Ctrl-C a
-    `StagedError` says what has become of the session.
+    `StagedError` says what has become of the session.  With `make_signer`, files get attestations that have none.
     """
-    reconciliation = Reconciliation(release, client, reporter, senders, jobs, prune)
+    reconciliation = Reconciliation(release, client, reporter, senders, jobs, prune, make_signer)
     for turn in range(1, SESSIONS + 1):
         session, created = client.create_or_join(release.project, str(release.version))
         try:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from hatch_staged.client.credentials import Credentials
+    from hatch_staged.client.credentials import Authorizer, Credentials
     from hatch_staged.client.waiting import Attempts
 
     #: bytes, or a function that begins to yield them anew for each attempt
@@ -50,6 +50,9 @@ _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 # They log every URL, and session tokens are in URLs; `hatch -vv` would show them.
 for _name in ("httpx2", "httpcore2"):
     logging.getLogger(_name).setLevel(logging.WARNING)
+
+#: What an index answers to credentials that are wrong, or not valid any more: PyPI says 403 for both.
+_REFUSED = frozenset({401, 403})
 
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
@@ -80,18 +83,18 @@ class Repeat(Enum):
 class Transport:
     """Connections to one index: `endpoint` is the URL of its Upload 2.0 root; safe to share between threads.
 
-    `credentials` go to the origin of `endpoint`, and to origins that the index itself has named (`trust`); never from
-    https to http.  `ca_cert` is a file of certificates to trust in place of the system's, `client_cert` and
-    `client_key` identify us.  `timeout` is the seconds to wait for a connection, or for the next byte.  An answer that
-    is read into memory has at most `max_body` bytes, all of them within `deadline` seconds of its headers.  A
-    context manager that closes its connections.  Raises `ConfigurationError` for an endpoint that is no http(s) URL
-    and for certificates that cannot be read.
+    The credentials that `authorizer` gives go to the origin of `endpoint`, and to origins that the index itself has
+    named (`trust`); never from https to http.  `ca_cert` is a file of certificates to trust in place of the system's,
+    `client_cert` and `client_key` identify us.  `timeout` is the seconds to wait for a connection, or for the next
+    byte.  An answer that is read into memory has at most `max_body` bytes, all of them within `deadline` seconds of
+    its headers.  A context manager that closes its connections.  Raises `ConfigurationError` for an endpoint that is
+    no http(s) URL, for certificates that cannot be read, and for a proxy that cannot be used.
     """
 
     def __init__(
         self,
         endpoint: str,
-        credentials: Credentials | None = None,
+        authorizer: Authorizer | None = None,
         *,
         ca_cert: Path | None = None,
         client_cert: Path | None = None,
@@ -106,19 +109,15 @@ class Transport:
         except ProtocolError as error:
             raise ConfigurationError("the URL of an index is an http or https URL", where=error.where) from None
         self.endpoint = endpoint
-        self.credentials = credentials
+        self._authorizer = authorizer
+        #: what went out as a secret, in both of its forms: no error may show it, whatever the index echoes
+        self.secrets: set[str] = set()
         self.waiter = waiter or Waiter()
         self._deadline = deadline
         self._max_body = max_body
         self._trusted = {self._home}
         self._reached = False
-        self._http = httpx2.Client(
-            verify=_tls(ca_cert, client_cert, client_key),
-            timeout=timeout,
-            headers={"User-Agent": f"hatch-staged/{__version__}"},
-            mounts=dict.fromkeys(_LOOPBACK),
-            follow_redirects=False,
-        )
+        self._http = _connections(_tls(ca_cert, client_cert, client_key), timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -136,19 +135,27 @@ class Transport:
         self._trusted.add(origin)
 
     def exchange(
-        self, method: str, url: str, *, headers: Mapping[str, str], content: Content = None, repeat: Repeat
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        content: Content = None,
+        repeat: Repeat,
+        authorized: bool = True,
     ) -> Answer:
-        """Make a request of the upload API, with credentials, and return its answer; redirects are not followed.
+        """Make a request of the upload API and return its answer; redirects are not followed.
 
-        Raises `ConfigurationError` if `url` is not one that the index named, `UnreachableError` without an answer.
+        It has the credentials, unless it is not to be `authorized`.  Raises `ConfigurationError` if `url` is not one
+        that the index named and they were to go there, `UnreachableError` without an answer.
         """
-        if _origin(url) not in self._trusted:
+        if authorized and _origin(url) not in self._trusted:
             raise ConfigurationError(
                 "this URL does not belong to the index, so it gets no credentials",
                 where=redact(url),
                 hint=f"is the index {redact(self.endpoint)} the right one?",
             )
-        response, answer = self._send(method, url, headers, content, repeat, authorized=True, whole=True)
+        response, answer = self._send(method, url, headers, content, repeat, authorized=authorized, whole=True)
         response.close()
         return answer
 
@@ -174,8 +181,10 @@ class Transport:
     def _follow(
         self, url: str, headers: Mapping[str, str], repeat: Repeat, *, whole: bool
     ) -> tuple[httpx2.Response, Answer]:
+        authorized = True
         for _ in range(MAX_REDIRECTS + 1):
-            authorized = _origin(url) == self._home
+            # once elsewhere, a redirect back is the stranger's wish, not ours
+            authorized = authorized and _origin(url) == self._home
             response, answer = self._send("GET", url, headers, None, repeat, authorized=authorized, whole=whole)
             target = answer.redirected
             if target is None:
@@ -201,12 +210,12 @@ class Transport:
 
         The answer has a body unless it is successful and not wanted `whole`.
         """
-        if authorized and self.credentials is not None:
-            headers = {**headers, "Authorization": self.credentials.authorization}
+        granted = self._authorizer.current() if authorized and self._authorizer is not None else None
+        renewed = False
         attempts = self.attempts()
         while True:
             request = self._http.build_request(
-                method, url, headers=headers, content=content() if callable(content) else content
+                method, url, headers=self._with(granted, headers), content=content() if callable(content) else content
             )
             try:
                 response, answer = self._once(request, url, whole=whole)
@@ -216,6 +225,14 @@ class Transport:
                     raise _unreachable(error, url) from error
                 continue
             self._reached = True
+            if granted is not None and not renewed and answer.status in _REFUSED:
+                # the index did not act on it, so it can be made again whatever it was
+                response.close()
+                renewed, other = True, cast("Authorizer", self._authorizer).instead_of(granted)
+                if other is None:
+                    return response, answer
+                granted = other
+                continue
             asked = self.waiter.retry_after(answer.headers.get("retry-after"))
             if not repeat.after_status(answer.status) or not attempts.pause(asked):
                 return response, answer
@@ -224,6 +241,12 @@ class Transport:
     def attempts(self) -> Attempts:
         """Return what counts the attempts of one request."""
         return self.waiter.attempts(reached=self._reached)
+
+    def _with(self, granted: Credentials | None, headers: Mapping[str, str]) -> Mapping[str, str]:
+        if granted is None:
+            return headers
+        self.secrets |= {granted.secret, granted.authorization.partition(" ")[2]}
+        return {**headers, "Authorization": granted.authorization}
 
     def _once(self, request: httpx2.Request, url: str, *, whole: bool) -> tuple[httpx2.Response, Answer]:
         response = self._http.send(request, stream=True)
@@ -284,17 +307,42 @@ def _downgraded(before: Origin, after: Origin) -> bool:
     return before[0] == "https" and after[0] != "https"
 
 
+def _connections(tls: ssl.SSLContext, timeout: float) -> httpx2.Client:
+    """Return a client that uses the proxies of the system, except for what is on this machine."""
+    try:
+        return httpx2.Client(
+            verify=tls,
+            timeout=timeout,
+            headers={"User-Agent": f"hatch-staged/{__version__}"},
+            mounts=dict.fromkeys(_LOOPBACK),
+            follow_redirects=False,
+        )
+    except (ImportError, ValueError, httpx2.InvalidURL):
+        # not told which: a password may be in it, and httpx2 quotes it
+        raise ConfigurationError(
+            "a proxy of this system cannot be used: it has no http or https URL",
+            hint="set HTTPS_PROXY, HTTP_PROXY or ALL_PROXY to one, or the host of the index in NO_PROXY",
+        ) from None
+
+
 def _tls(ca_cert: Path | None, client_cert: Path | None, client_key: Path | None) -> ssl.SSLContext:
     if client_key and not client_cert:
         raise ConfigurationError("--client-key needs --client-cert beside it", where=str(client_key))
     try:
         context = ssl.create_default_context(cafile=ca_cert) if ca_cert else httpx2.create_ssl_context()
         if client_cert:
-            context.load_cert_chain(client_cert, client_key)
+            context.load_cert_chain(client_cert, client_key, password=_no_passphrase)
     except OSError as error:
         files = ", ".join(str(path) for path in (ca_cert, client_cert, client_key) if path)
-        raise ConfigurationError(f"these certificates cannot be used: {error.strerror}", where=files) from error
+        # the variable names a file in place of the system's trust store
+        where = files or "SSL_CERT_FILE"
+        raise ConfigurationError(f"these certificates cannot be used: {error.strerror}", where=where) from error
     return context
+
+
+def _no_passphrase() -> str:
+    """Keep OpenSSL from asking whoever is at the terminal."""
+    raise ConfigurationError("the client's private key is encrypted", hint="use a key without a passphrase")
 
 
 def _pieces(response: httpx2.Response) -> Iterator[bytes]:

@@ -19,13 +19,14 @@ from hatch_staged.protocol.states import FileState, SessionState
 from hatch_staged.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from types import TracebackType
 
     from typing_extensions import Self
 
+    from hatch_staged.client.answers import Answer
     from hatch_staged.client.artifacts import Artifact
-    from hatch_staged.client.transport import Transport
+    from hatch_staged.client.transport import Content, Transport
     from hatch_staged.client.waiting import Waiter
     from hatch_staged.protocol.mechanisms import HttpPostBytes
 
@@ -272,6 +273,41 @@ class Client:
             raise self._talk.refusal(answer, Asked.FILE)
         self._talk.from_index(answer, Asked.FILE)
 
+    def send_attestations(self, url: str, attestations: bytes) -> None:
+        """POST `attestations`, "a JSON array of attestation objects", to the ``attestations_url`` of a mechanism."""
+        headers = {"Content-Type": "application/json"}
+        self.execute("POST", url, headers=headers, content=attestations, authorized=True, idempotent=False)
+
+    def execute(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        content: Content,
+        authorized: bool,
+        idempotent: bool,
+    ) -> Answer:
+        """Make a request of a mechanism; `url` is as the index named it, which gets the credentials if `authorized`."""
+        if authorized:
+            self._transport.trust(url)
+        answer = self._transport.exchange(
+            method,
+            url,
+            headers={"Accept": f"{HEADERS['Accept']}, */*", **headers},
+            content=content,
+            repeat=Repeat.ALWAYS if idempotent else Repeat.UNHEEDED,
+            authorized=authorized,
+        )
+        if not answer.successful:
+            raise self._talk.refusal(answer, Asked.FILE)
+        # where the credentials do not go, some other server is
+        return self._talk.from_index(answer, Asked.FILE) if authorized else answer
+
+    def file(self, url: str) -> messages.FileUploadSession:
+        """Return the status of the file upload session at `url`: its ``link`` in the session."""
+        return self._talk.look_at_file(url)[0]
+
     def complete(self, file: messages.FileUploadSession) -> FileState:
         """Complete the file upload session, wait for deferred processing, and return what became of it.
 
@@ -364,6 +400,9 @@ def _action() -> messages.Action:
 
 
 def _pieces(file: IO[bytes], artifact: Artifact, progress: Callable[[int], None]) -> Iterator[bytes]:
+    if again := file.tell():
+        # the index refused the credentials after it had the bytes, and there are others
+        progress(-again)
     file.seek(0)
     left = artifact.size
     while piece := file.read(_CHUNK):

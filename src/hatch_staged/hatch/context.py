@@ -107,7 +107,7 @@ def open_desk(app: Application, options: IndexOptions, *, stage_file_option: str
         ca_cert=options.ca_cert,
         client_cert=options.client_cert,
         client_key=options.client_key,
-        prompt=None if options.no_prompt or not sys.stdin.isatty() else _prompt(app),
+        prompt=None if options.no_prompt or not _at_terminal() else _prompt(app),
     )
     connections = Connections(configured.repos, LocalIndex(ours / "index"), login, ours / "last-users.json")
     path = stage_file(Path(app.project.location), configured, stage_file_option)
@@ -135,6 +135,14 @@ def _reading(app: Application) -> Iterator[None]:
     except (TypeError, ValueError, HatchConfigurationError) as error:
         # what Hatch raises for mistakes in its files, invalid TOML included
         raise ConfigurationError(f"the configuration is wrong: {error}", where=str(app.project.location)) from error
+
+
+def _at_terminal() -> bool:
+    """Whether somebody can type; a program without a console has no standard input at all."""
+    try:
+        return sys.stdin.isatty()
+    except (AttributeError, ValueError):
+        return False
 
 
 def _prompt(app: Application) -> Callable[[str, str | None], tuple[str, str]]:

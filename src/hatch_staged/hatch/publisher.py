@@ -12,7 +12,7 @@ import click
 from hatch.publish.plugin.interface import PublisherInterface
 
 from hatch_staged import releases
-from hatch_staged.client import artifacts
+from hatch_staged.client import artifacts, checks, plugins, signing
 from hatch_staged.client.staging import OnInterrupt
 from hatch_staged.errors import ConfigurationError
 from hatch_staged.hatch import context, progress, termination
@@ -55,7 +55,14 @@ def _on_interrupt(text: str) -> OnInterrupt:
 
 #: key of ``-o`` -> what reads its value, which raises `ValueError` with what is needed instead
 _KEYS: Mapping[str, Callable[[str], object]] = MappingProxyType(
-    {"jobs": _count, "dry-run": _flag, "prune": _flag, "expect": _patterns, "on-interrupt": _on_interrupt}
+    {
+        "jobs": _count,
+        "dry-run": _flag,
+        "prune": _flag,
+        "expect": _patterns,
+        "on-interrupt": _on_interrupt,
+        "attest": _flag,
+    }
 )
 
 
@@ -79,6 +86,8 @@ class Options:
     #: patterns of the file names that a complete release has; None where the configuration decides
     expect: tuple[str, ...] | None = None
     on_interrupt: OnInterrupt = OnInterrupt.KEEP
+    #: whether artifacts get attestations that have none
+    attest: bool = False
 
     @classmethod
     def of(cls, given: Mapping[str, object]) -> Options:
@@ -107,16 +116,18 @@ class StagedPublisher(PublisherInterface):
             desk = context.open_desk(self.app, _index_options(options))
             configured = context.read_settings(self.app)
             found = artifacts.find(specs, root=Path(self.root), default=context.build_folder(self.app))
-            for path in artifacts.having_inside(found, desk.stage_file.name):
-                self.app.display_warning(
-                    f"{path} has {desk.stage_file.name} in it, with the session tokens that are in there, and differs "
-                    f"after every staging: add {desk.stage_file.name} to .gitignore and build again"
-                )
+            further = plugins.load()
+            for warning in checks.check(
+                found, further, known=releases.staged_before(desk), unwanted=desk.stage_file.name
+            ):
+                self.app.display_warning(warning)
+            if given.attest:
+                signing.require_extra()
             repository = desk.repository()
             console, quiet = stderr_of(self.app), self.app.quiet
             if given.dry_run:
                 with progress.Lines(console, quiet=quiet, verbose=True) as lines:
-                    for plan in releases.preview(desk, repository, found, prune=given.prune):
+                    for plan in releases.preview(desk, repository, found, prune=given.prune, signing=given.attest):
                         lines.planned(plan)
                 self.app.display_info("Nothing was done: this was a dry run")
                 return
@@ -134,6 +145,8 @@ class StagedPublisher(PublisherInterface):
                         prune=given.prune,
                         expected=given.expect or (),
                         on_interrupt=given.on_interrupt,
+                        senders=further.senders(reporter.notice),
+                        make_signer=signing.ambient_signer if given.attest else None,
                     )
                 )
             for release in staged:

@@ -12,8 +12,7 @@ import msgspec
 
 from hatch_staged.index.database import attestation_rows
 from hatch_staged.index.refusals import InvalidRequestError
-from hatch_staged.protocol.attestations import Bundle, Provenance, Publisher, Subject, decode
-from hatch_staged.protocol.distributions import parse_filename
+from hatch_staged.protocol.attestations import Bundle, Provenance, Publisher, Subject, decode, mismatch
 from hatch_staged.protocol.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from hatch_staged.index.core import Index
     from hatch_staged.index.records import FileUpload
 
-#: There are two kinds, and a file needs one of each.
-MOST = 10
 #: Who uploaded them is known by an API token, and by nothing that would be a "Trusted Publisher".
 _PUBLISHER = Publisher(kind="hatch-staged API token")
 
@@ -31,7 +28,7 @@ _PUBLISHER = Publisher(kind="hatch-staged API token")
 def read(file: FileUpload, raw: bytes) -> list[Subject]:
     """Return what the attestations in `raw`, a JSON array, are of; raise `InvalidRequestError` if it is none."""
     try:
-        return decode(raw, most=MOST)
+        return decode(raw)
     except ValueError as error:
         raise _invalid(file, str(error)) from None
 
@@ -47,7 +44,7 @@ def fault(index: Index, file: FileUpload) -> str:
     """Return what is wrong with the attestations of `file` now that its bytes are known, or nothing."""
     with index.database.reading() as tx:
         raw = attestation_rows.find(tx, file.id)
-    return "" if raw is None else _fault(file, decode(raw, most=MOST))
+    return "" if raw is None else _fault(file, decode(raw))
 
 
 def provenance(raw: bytes) -> bytes:
@@ -63,15 +60,4 @@ def _invalid(file: FileUpload, message: str) -> InvalidRequestError:
 
 def _fault(file: FileUpload, subjects: Iterable[Subject]) -> str:
     hashes = file.hashes if file.received is None else file.received.hashes
-    for subject in subjects:
-        # The specification: "the statement's subject may be equivalent but normalized".
-        try:
-            key = parse_filename(subject.name).key
-        except ValueError as error:
-            return f"an attestation is of something else: {error}"
-        if key != file.name_key:
-            return f"an attestation is of {subject.name}"
-        sha256 = subject.digest.sha256.lower()
-        if hashes.get("sha256", sha256) != sha256:
-            return f"an attestation is of a file with the sha256 {sha256}"
-    return ""
+    return mismatch(subjects, key=file.name_key, sha256=hashes.get("sha256"))

@@ -5,9 +5,17 @@ Source: the packaging specification "Index hosted attestations".
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
+
+from hatch_staged.protocol.distributions import parse_filename
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: There are two kinds, and a file needs one of each.
+MOST = 10
 
 _Digest = Annotated[str, msgspec.Meta(pattern="^[0-9A-Fa-f]{64}$")]
 _Filled = Annotated[bytes, msgspec.Meta(min_length=1)]
@@ -85,7 +93,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     attestation_bundles: tuple[Bundle, ...]
 
 
-def decode(raw: bytes, *, most: int) -> list[Subject]:
+def decode(raw: bytes, *, most: int = MOST) -> list[Subject]:
     """Return the subjects of the attestations in `raw`, a JSON array of at most `most`.
 
     Raises `ValueError`, which says where it is none; nothing is verified.
@@ -100,6 +108,22 @@ def decode(raw: bytes, *, most: int) -> list[Subject]:
     if len(attestations) > most:
         raise ValueError(f"More than {most} attestations")
     return [_subject(number, attestation) for number, attestation in enumerate(attestations)]
+
+
+def mismatch(subjects: Iterable[Subject], *, key: str, sha256: str | None) -> str:
+    """Return why one of `subjects` is not the distribution of that `Distribution.key` and digest, or nothing."""
+    for subject in subjects:
+        # "the statement's subject may be equivalent but normalized"
+        try:
+            distribution = parse_filename(subject.name)
+        except ValueError as error:
+            return f"an attestation is of something else: {error}"
+        if distribution.key != key:
+            return f"an attestation is of {subject.name}"
+        attested = subject.digest.sha256.lower()
+        if sha256 not in {None, attested}:
+            return f"an attestation is of a file with the sha256 {attested}"
+    return ""
 
 
 def _subject(number: int, attestation: Attestation) -> Subject:

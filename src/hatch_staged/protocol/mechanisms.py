@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
 
 #: "Upload API version 2.0 compliant servers MUST support the ``http-post-bytes`` mechanism."
 HTTP_POST_BYTES: Literal["http-post-bytes"] = "http-post-bytes"
+
+#: "<prefix>-<operator identifier>-<implementation identifier>"; which characters the last two have is a SHOULD.
+_SERVER_SPECIFIC = re.compile(r"vnd-[!-,.-~]+-[!-~]+")
 
 
 class HttpPostBytes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -28,6 +32,11 @@ def negotiate(offered: Sequence[str], known: Collection[str]) -> str | None:
     return next((identifier for identifier in offered if identifier in known), None)
 
 
+def is_server_specific(identifier: str) -> bool:
+    """Whether `identifier` has the three parts of one: "implementations MUST use ``vnd`` as their ``prefix``"."""
+    return _SERVER_SPECIFIC.fullmatch(identifier) is not None
+
+
 def names(mechanism: Mapping[str, object], identifier: str) -> bool:
     """Whether the ``mechanism`` map of a file upload session is for `identifier`, in either form."""
     return mechanism.get("identifier") == identifier or identifier in mechanism
@@ -43,3 +52,11 @@ def http_post_bytes(mechanism: Mapping[str, object]) -> HttpPostBytes:
     if isinstance(nested, dict):
         mechanism = {**nested, "identifier": HTTP_POST_BYTES}
     return msgspec.convert(mechanism, HttpPostBytes)
+
+
+def attestations_url(mechanism: Mapping[str, object]) -> str | None:
+    """Return where a file upload session by ``http-post-bytes`` takes attestations, None where it takes none."""
+    try:
+        return http_post_bytes(mechanism).attestations_url
+    except msgspec.ValidationError:
+        return None
