@@ -7,6 +7,7 @@ an earlier run, as far as threads can be repeated, and ``HATCH_STAGED_FAULT`` on
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import signal
@@ -27,6 +28,7 @@ import pytest
 from sqlalchemy import select, update
 from tests.conformance.faults import means
 from tests.conftest import served
+from tests.index import attesting
 from tests.index.building import Built, build
 from tests.journeys.conftest import PYPROJECT
 from tests.journeys.faulty_proxy import Fault, FaultyProxy, Trap
@@ -131,9 +133,16 @@ class Machine:
         self.jobs = self.chance.choice([1, 2, 4])
         self.proxy = FaultyProxy(self.way.port, self.faults, chance_of(f"{self.name} on its way"), self._expire)
         self.attempts = 0
+        self.attested = set(self.chance.sample([built.filename for built in self.files], self.chance.randint(0, 1)))
+        self._write()
+
+    def _write(self) -> None:
         (self.folder / "dist").mkdir(parents=True)
-        for each in self.files:
-            (self.folder / "dist" / each.filename).write_bytes(each.data)
+        for built in self.files:
+            path = self.folder / "dist" / built.filename
+            path.write_bytes(built.data)
+            if built.filename in self.attested:
+                path.with_name(f"{path.name}.publish.attestation").write_text(json.dumps(attesting.of(built)))
 
     def _expire(self) -> None:
         past = self.way.index.clock() - timedelta(seconds=1)
@@ -258,6 +267,8 @@ class Story:
         present = [file for file in files if file.session_id == live.id and file.state is not FileState.CANCELED]
         assert {file.state for file in present} == {FileState.COMPLETED}
         assert self.hashes == {file.filename: file.received_hashes["sha256"] for file in present}
+        attested = set().union(*(machine.attested for machine in self.machines))
+        assert {file.filename for file in present if file.attested} == attested
         for file in present:
             with self.way.index.objects.open(file.object_key) as stored:
                 assert hashlib.sha256(stored.read()).hexdigest() == file.received_hashes["sha256"]
