@@ -19,9 +19,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from enum import Enum
 from pathlib import Path
 from subprocess import PIPE, STDOUT
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -41,9 +42,10 @@ from hatch_staged.protocol.states import FileState, SessionState
 from hatch_staged.stage import stagefile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from tests.journeys.conftest import Person
+    from tests.journeys.faulty_proxy import Passed
 
     from hatch_staged.index.core import Index
     from hatch_staged.stage.model import StagedRelease
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
 RELEASES = int(os.environ.get("HATCH_STAGED_FAULTS", "10"))
 SEED = int(os.environ.get("HATCH_STAGED_SEED", str(random.randrange(10**6))))  # noqa: S311 - faults, not secrets
 ONLY = os.environ.get("HATCH_STAGED_FAULT")
-#: How often the command is given at most, beyond those times that it is killed.
+#: How often the command is given at most, beyond those times that it is killed; once more with another machine beside.
 MOST_ATTEMPTS = 2
 #: The requests among which the faults are; a release of three files takes about twenty.
 MOST_REQUESTS = 30
@@ -121,6 +123,8 @@ class Machine:
     files: list[Built]
     #: of the whole release
     hashes: dict[str, str]
+    #: the names of files that have an attestation
+    attested: set[str]
     beside: int = 0
 
     def __post_init__(self) -> None:
@@ -133,7 +137,6 @@ class Machine:
         self.jobs = self.chance.choice([1, 2, 4])
         self.proxy = FaultyProxy(self.way.port, self.faults, chance_of(f"{self.name} on its way"), self._expire)
         self.attempts = 0
-        self.attested = set(self.chance.sample([built.filename for built in self.files], self.chance.randint(0, 1)))
         self._write()
 
     def _write(self) -> None:
@@ -161,7 +164,7 @@ class Machine:
     def stage(self, command: Command, variables: dict[str, str]) -> None:
         """Give the command until it succeeds, and look at what there is each time."""
         with self.proxy:
-            attempts = MOST_ATTEMPTS + self.kills
+            attempts = MOST_ATTEMPTS + self.kills + self.beside
             for _ in range(attempts):
                 self.attempts += 1
                 code, said = self._run(command(self), variables)
@@ -217,14 +220,22 @@ class Machine:
         assert not [token for token in session_tokens if token in said]
 
 
+class Work(Enum):
+    """How a release is staged."""
+
+    ALONE = "one machine stages all files"
+    SHARED = "two machines stage their part each"
+    DOUBLE = "two machines stage the same files"
+
+
 @dataclass
 class Story:
-    """A release that is staged in spite of all, by one machine or by several; its number is all its chance."""
+    """A release that is staged in spite of all; its number is all its chance."""
 
     number: int
     folder: Path
     way: Way
-    n_machines: int
+    work: Work = Work.ALONE
 
     def __post_init__(self) -> None:
         self.project = f"fault{self.number}".replace("-", "h")
@@ -233,21 +244,24 @@ class Story:
         chosen = chance.sample(names, chance.randint(2, len(names)))
         files = [build(name, content=chance.randbytes(chance.choice([100, 300_000]))) for name in chosen]
         self.hashes = {built.filename: built.sha256 for built in files}
+        self.attested = set(chance.sample(chosen, chance.randint(0, 2)))
+        parts = {Work.ALONE: [files], Work.SHARED: [files[::2], files[1::2]], Work.DOUBLE: [files, files]}[self.work]
         self.machines = [
             Machine(
-                f"{self.project}-{machine}",
-                self.folder / str(machine),
+                f"{self.project}-{number}",
+                self.folder / str(number),
                 self.way,
                 self.project,
-                files[machine :: self.n_machines],
+                part,
                 self.hashes,
-                beside=self.n_machines - 1,
+                self.attested,
+                beside=len(parts) - 1,
             )
-            for machine in range(self.n_machines)
+            for number, part in enumerate(parts)
         ]
 
     def __str__(self) -> str:
-        return "; ".join(str(machine) for machine in self.machines)
+        return f"{self.work.name}: " + "; ".join(str(machine) for machine in self.machines)
 
     def stage(self, command: Command, variables: dict[str, str]) -> None:
         """Let all machines do their part at once, and look at what there is in the end."""
@@ -267,14 +281,19 @@ class Story:
         present = [file for file in files if file.session_id == live.id and file.state is not FileState.CANCELED]
         assert {file.state for file in present} == {FileState.COMPLETED}
         assert self.hashes == {file.filename: file.received_hashes["sha256"] for file in present}
-        attested = set().union(*(machine.attested for machine in self.machines))
-        assert {file.filename for file in present if file.attested} == attested
+        assert {file.filename for file in present if file.attested} == self.attested
         for file in present:
             with self.way.index.objects.open(file.object_key) as stored:
                 assert hashlib.sha256(stored.read()).hexdigest() == file.received_hashes["sha256"]
         assert not published
         passed = [passed for machine in self.machines for passed in machine.proxy.passed]
         assert not [asked for asked in passed if means.PUBLISH.takes(asked.method, asked.path)]
+        if self.work is not Work.DOUBLE:
+            self._nothing_was_accepted_twice(files, passed)
+        self._stage_files_name_it(live.token)
+
+    def _nothing_was_accepted_twice(self, files: Sequence[Any], passed: list[Passed]) -> None:
+        """Two machines that begin with the same file at once cannot know of each other; see `Work.DOUBLE`."""
         completed = Counter((file.session_id, file.filename) for file in files if file.completed_at)
         assert not {name: times for name, times in completed.items() if times > 1}
         sent = Counter(
@@ -283,7 +302,6 @@ class Story:
             if means.SEND.takes(asked.method, asked.path) and asked.status in range(200, 300)
         )
         assert not {path: times for path, times in sent.items() if times > 1}
-        self._stage_files_name_it(live.token)
 
     def _stage_files_name_it(self, session_token: str) -> None:
         """Every machine has written what it saw; the last one saw all."""
@@ -306,8 +324,9 @@ def test_the_same_command_again_ends_in_the_right_session(
     happened: Counter[str] = Counter()
     attempts: Counter[int] = Counter()
     for number in range(RELEASES) if ONLY is None else [int(ONLY)]:
-        # Half of them by each index; of those, one in three by two machines at once.
-        story = Story(number, tmp_path / str(number), ways[number % 2], 2 if number % 6 > 3 else 1)
+        # Each of them with both indexes.
+        work = [Work.ALONE, Work.ALONE, Work.ALONE, Work.SHARED, Work.DOUBLE][number // 2 % 5]
+        story = Story(number, tmp_path / str(number), ways[number % 2], work)
         tell(f"HATCH_STAGED_FAULT={number}: {story}")
         story.stage(command, {**variables, "TOKEN": story.way.secret})
         for machine in story.machines:
@@ -324,7 +343,7 @@ def test_hatch_does_the_same(tmp_path: Path, ways: list[Way], maintainer: Person
 
     tell(f"HATCH_STAGED_SEED={SEED}")
     for number in range(1, 1 + max(1, RELEASES // 50)):
-        story = Story(-number, tmp_path / str(-number), ways[number % 2], 1)
+        story = Story(-number, tmp_path / str(-number), ways[number % 2])
         tell(f"release {-number}: {story}")
         text = PYPROJECT.format(name=story.project, version="1.0", installer="pip")
         (story.machines[0].folder / "pyproject.toml").write_text(textwrap.dedent(text))
