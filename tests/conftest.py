@@ -29,8 +29,10 @@ from hatch_staged.releases import Desk
 from hatch_staged.repositories import Repository
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+    from starlette.types import ASGIApp
 
     from hatch_staged.client.artifacts import Release
     from hatch_staged.index.core import Index
@@ -72,14 +74,18 @@ class TeamIndex:
         return Repository("team", self.url, f"{self.root}simple/")
 
 
+def as_it_is(app: ASGIApp) -> ASGIApp:
+    """Return the index without anything around it."""
+    return app
+
+
 @contextmanager
-def served(index: Index, work: Work = worker.work) -> Iterator[str]:
+def served(index: Index, work: Work = worker.work, around: Callable[[ASGIApp], ASGIApp] = as_it_is) -> Iterator[str]:
     """Serve `index` on a free port; the URL of its root.  `work` does what the index defers."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(index, work=work), log_config=None, access_log=False, lifespan="on")
-    )
+    app = around(create_app(index, work=work))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"))
     thread = Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
