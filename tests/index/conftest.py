@@ -15,7 +15,7 @@ from hatch_staged.index.app import create_app
 from hatch_staged.index.authorization import Principal, authenticate
 from hatch_staged.index.core import Index
 from hatch_staged.index.database.engine import open_sqlite
-from hatch_staged.index.objects import MemoryObjects
+from hatch_staged.index.objects import FolderObjects
 from hatch_staged.protocol.messages import CONTENT_TYPE
 
 if TYPE_CHECKING:
@@ -107,10 +107,12 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def index(database: Database, clock: Clock) -> Index:
+def index(database: Database, clock: Clock, tmp_path: Path) -> Index:
     """Return an empty index; its random words are r1, r2, and so on."""
     numbers = itertools.count(1)
-    return Index(database, MemoryObjects(), clock=clock, new_token=lambda: f"r{next(numbers)}")
+    # In a folder: many threads may use it.  obstore's store in memory holds a lock while it waits for Python's own
+    # (0.11.1, when one lists it and another deletes), for ever.
+    return Index(database, FolderObjects(tmp_path / "objects"), clock=clock, new_token=lambda: f"r{next(numbers)}")
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def test_secret_is_stored_nowhere(index: Index, tmp_path: Path) -> None:
     assert secret.startswith(tokens.PREFIX)
     assert authenticate(index, secret).user == "alice"
     index.close()
-    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    stored = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert tokens.digest_of(secret).encode() in stored
     assert secret.encode() not in stored
 
