@@ -8,7 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.hatch.conftest import checkout, hatch, run
@@ -100,6 +101,69 @@ def test_what_cannot_be_undone_is_asked(run: Run, maintainer: Maintainer, verb: 
 
 
 @pytest.mark.usefixtures("login")
+def test_extend(run: Run, maintainer: Maintainer) -> None:
+    [staged] = maintainer.stage("foo-1.0.tar.gz")
+    granted = run("stage", "extend", "2h")
+    [now] = stagefile.load(maintainer.desk.stage_file).releases
+    assert now.expires_at == staged.expires_at + timedelta(hours=2)
+    told = f"foo 1.0 expires in 7 days ({now.expires_at:%Y-%m-%dT%H:%M:%SZ})\n"
+    assert (granted.exit_code, granted.stdout, granted.stderr) == (0, told, "")
+    less = run("stage", "extend", "3000d")
+    assert less.exit_code == 0
+    assert less.stdout.startswith("foo 1.0 expires in ")
+    assert less.stderr.startswith("foo 1.0: 3000d more were asked for, the index granted ")
+    for wrong in ("2", "0s"):
+        assert run("stage", "extend", wrong).exit_code == 2
+    assert "'2' is no duration, such as 2h, 3d or 1d12h" in run("stage", "extend", "2").stderr
+    list(releases.cancel(maintainer.desk, releases.in_stage_file(maintainer.desk)))
+    ended = run("stage", "extend", "2h")
+    assert (ended.exit_code, ended.stdout) == (3, "")
+
+
+@pytest.mark.usefixtures("login")
+def test_wait(run: Run, maintainer: Maintainer, capsys: pytest.CaptureFixture[str]) -> None:
+    maintainer.stage("bar-2.0.tar.gz", "foo-1.0.tar.gz")
+    late = run("stage", "wait", "--timeout", "0s")
+    assert (late.exit_code, late.stdout) == (7, "")
+    assert late.stderr.splitlines()[:2] == ["bar 2.0 is open", "bar 2.0 is neither published nor canceled after 0s"]
+    bar, foo = releases.in_stage_file(maintainer.desk)
+    list(releases.publish(maintainer.desk, [bar]))
+    list(releases.cancel(maintainer.desk, [foo]))
+    ended = run("stage", "wait")
+    assert (ended.exit_code, ended.stdout, ended.stderr) == (3, "bar 2.0 is published\n", "foo 1.0 is canceled\n")
+    stagefile.write(maintainer.desk.stage_file, stagefile.load(maintainer.desk.stage_file).without("foo"))
+    assert main("wait") == 0
+    assert capsys.readouterr() == ("bar 2.0 is published\n", "")
+    assert run("stage", "wait", "--timeout", "soon").exit_code == 2
+
+
+@pytest.mark.usefixtures("login")
+def test_the_outcome_as_json_is_all_of_stdout(run: Run, maintainer: Maintainer, team: TeamIndex) -> None:
+    def outcome(*arguments: str, code: int = 0) -> dict[str, Any]:
+        ended = run("stage", *arguments, "--json")
+        assert ended.exit_code == code, ended.output
+        read: dict[str, Any] = json.loads(ended.stdout)
+        assert (read["command"], read["exit-code"]) == (arguments[0], code)
+        assert (read["error"] is None) == (code == 0)
+        return read
+
+    maintainer.stage("bar-2.0.tar.gz", "foo-1.0.tar.gz")
+    [bar, foo] = outcome("extend", "3000d")["releases"]
+    assert (bar["project"], foo["project"], bar["status"]) == ("bar", "foo", "open")
+    late = outcome("wait", "--timeout", "0s", code=7)
+    assert late["error"]["what"] == "bar 2.0 is neither published nor canceled after 0s"
+    assert late["releases"] == []
+    assert [each["project"] for each in outcome("pull", "foo==1.0", "-r", team.url)["releases"]] == ["foo"]
+    assert outcome("publish", code=2)["error"]["what"] == "nobody confirmed, so nothing was done"
+    assert {each["status"] for each in outcome("publish", "-y")["releases"]} == {"published"}
+    assert outcome("cancel", "-y", code=3)["error"]["what"].startswith("bar 2.0 was published already")
+    assert len(outcome("wait")["releases"]) == 2
+    maintainer.stage("baz-1.0.tar.gz")
+    assert [each["status"] for each in outcome("cancel", "-y")["releases"]] == ["canceled"]
+    assert [each["status"] for each in outcome("status", code=3)["releases"]] == ["published", "canceled", "published"]
+
+
+@pytest.mark.usefixtures("login")
 def test_pull_and_publish_without_words(run: Run, maintainer: Maintainer, team: TeamIndex) -> None:
     maintainer.stage("foo-1.0.tar.gz")
     stage_file = maintainer.desk.stage_file
@@ -118,6 +182,8 @@ def test_pull_and_publish_without_words(run: Run, maintainer: Maintainer, team: 
     [
         ("stage", "status", "-v", "-q", "--no-color"),
         ("-vv", "--no-color", "stage", "status", "-qq"),
+        ("stage", "extend", "1d12h", "--json", "-v"),
+        ("stage", "wait", "--timeout", "3d", "-q"),
         ("stage", "publish", "--yes", "--verbose", "--no-prompt"),
         ("stage", "cancel", "--quiet", "-y", "-u", "me"),
         ("stage", "pull", "foo==1", "--stage-file", "nothing/x.toml", "-r", "nothing"),

@@ -23,7 +23,7 @@ from tests import console_pages
 from tests.client.upload_server import Reply, UploadServer
 from tests.index.building import build, metadata_of
 
-from hatch_staged import cli, errors
+from hatch_staged import cli, errors, outcome
 from hatch_staged import plugins as for_plugins
 from hatch_staged.client import artifacts, checks, plugins
 from hatch_staged.client.artifacts import Artifact, Release
@@ -174,7 +174,7 @@ TEAM_INDEX = text_of(DOCS / "howto-team-index.md")
 COMMANDS = text_of(REFERENCE / "commands.md")
 CONFORMANCE = text_of(REFERENCE / "conformance.md")
 LEAVES = dict(leaves(cli.stage))
-ON_THE_STAGE_FILE = {"status", "publish", "cancel", "pull"}
+ON_THE_STAGE_FILE = {"status", "publish", "cancel", "extend", "wait", "pull"}
 HELP = {"-h", "--help"}
 
 
@@ -196,9 +196,22 @@ def test_the_example_of_a_result_is_one() -> None:
     [example] = blocks(REFERENCE / "conformance.md", "json")
     [entry] = json.loads(example)["requirements"]
     requirement = requirements()[entry["id"]]
-    outcome = verdict.Outcome(entry["checks"][0], (requirement.id,), verdict.Result.PASSED)
-    [passed] = [each for each in verdict.judge([outcome]) if each.requirement == requirement]
+    checked = verdict.Outcome(entry["checks"][0], (requirement.id,), verdict.Result.PASSED)
+    [passed] = [each for each in verdict.judge([checked]) if each.requirement == requirement]
     assert json.loads(verdict.as_json([passed], json.loads(example)["index"])) == json.loads(example)
+
+
+def test_every_key_of_an_outcome_is_documented() -> None:
+    documented = code(section(COMMANDS, "## The outcome as JSON"))
+    kinds = (outcome.Document, outcome.Release, outcome.File, outcome.Error)
+    keys = {field.encode_name for kind in kinds for field in msgspec.structs.fields(kind)}
+    assert keys <= documented
+
+
+def test_the_example_of_an_outcome_is_one() -> None:
+    [example] = blocks(REFERENCE / "commands.md", "json")
+    read = msgspec.json.decode(example, type=outcome.Document)
+    assert json.loads(msgspec.json.encode(read)) == json.loads(example)
 
 
 def test_no_other_verb_is_documented() -> None:

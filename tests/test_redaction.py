@@ -1,15 +1,18 @@
-"""URLs as they may be shown."""
+"""URLs and texts as they may be shown."""
 
 from __future__ import annotations
 
 import base64
+import json
 import uuid
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hatch_staged.redaction import redact
+from hatch_staged import redaction
+from hatch_staged.redaction import hide, redact, scrub
 
 # what token_urlsafe(32) makes of its bytes, and other ways to write as many
 BYTES = st.binary(min_size=32, max_size=32)
@@ -85,3 +88,26 @@ def test_what_is_left_of_a_url() -> None:
     assert redact("http://[::1]:8694/upload/") == "http://[::1]:8694/upload/"
     assert redact("index.test/upload/?a=b") == "index.test/upload/"
     assert redact(f"/stage/{uuid.UUID(int=2**127)}/simple/") == "/stage/***/simple/"
+
+
+@given(st.text(min_size=8), st.text(max_size=5))
+def test_a_hidden_secret_does_not_survive(secret: str, around: str) -> None:
+    hide(secret)
+    try:
+        for written in (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]):
+            assert scrub(f"{around}\0{written}\0{around}") == f"{around}\0***\0{around}"
+    finally:
+        redaction._HIDDEN.discard(secret)  # noqa: SLF001 - or other tests would miss it
+
+
+def test_secrets_in_a_text() -> None:
+    assert scrub("a b at http://u:p@h/x?y c", {"b"}) == "a *** at http://h/x c"
+    assert scrub(quote("/at/ß/the/", safe=""), {"/at/ß/the/"}) == "***"
+    # the longer one first, or its rest would be shown
+    assert scrub("abcd", {"ab", "abcd"}) == "***"
+
+
+def test_what_is_too_short_to_be_looked_for_everywhere() -> None:
+    hide("the", "", None)
+    assert scrub("the") == "the"
+    assert scrub("the", {"the"}) == "***"

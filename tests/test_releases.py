@@ -27,6 +27,7 @@ from hatch_staged.errors import (
     StagedError,
     StageGoneError,
 )
+from hatch_staged.index import expiry
 from hatch_staged.index.database import session_rows
 from hatch_staged.repositories import Repository
 from hatch_staged.stage import stagefile
@@ -127,11 +128,68 @@ def test_what_ended_elsewhere_is_marked(maintainer: Maintainer) -> None:
         list(releases.cancel(maintainer.desk, releases.in_stage_file(maintainer.desk)))
 
 
-def test_an_expired_session_is_gone(maintainer: Maintainer, clock: Clock) -> None:
+@pytest.mark.parametrize("verb", ["publish", "cancel", "extend"])
+def test_an_expired_session_is_told_as_such(maintainer: Maintainer, team: TeamIndex, clock: Clock, verb: str) -> None:
+    [staged] = maintainer.stage()
+    clock.advance(days=8)
+    expiry.expire_due(team.index)
+    clock.advance(days=300)
+    expiry.forget_ended(team.index)
+    with pytest.raises(StageGoneError) as caught:
+        carry_out(maintainer, verb)
+    assert caught.value.what == f"the stage of foo 1.0 expired at {staged.expires_at:%Y-%m-%d %H:%M} UTC"
+    assert caught.value.hint.startswith("stage it again")
+
+
+@pytest.mark.parametrize("verb", ["publish", "cancel", "extend"])
+def test_an_expired_session_that_the_index_remembers(maintainer: Maintainer, clock: Clock, verb: str) -> None:
     maintainer.stage()
-    clock.advance(days=30)
-    with pytest.raises(StageGoneError):
-        releases.ready_to_publish(maintainer.desk)
+    clock.advance(days=8)
+    with pytest.raises(StageGoneError, match=r"foo 1\.0 expired at .* UTC, or was canceled before"):
+        carry_out(maintainer, verb)
+
+
+def carry_out(who: Maintainer, verb: str) -> None:
+    live = releases.live_in_stage_file(who.desk)
+    if verb == "publish":
+        list(releases.publish(who.desk, live))
+    elif verb == "cancel":
+        list(releases.cancel(who.desk, live))
+    else:
+        list(releases.extend(who.desk, live, timedelta(hours=2)))
+
+
+def test_extending_each(maintainer: Maintainer) -> None:
+    before = maintainer.stage("bar-2.0.tar.gz", "foo-1.0.tar.gz")
+    by = timedelta(hours=2)
+    extended = list(releases.extend(maintainer.desk, before, by))
+    assert [each.granted for each in extended] == [by, by]
+    assert [each.release for each in extended] == [replace(each, expires_at=each.expires_at + by) for each in before]
+    assert stagefile.load(maintainer.desk.stage_file).releases == tuple(each.release for each in extended)
+
+
+def test_an_index_that_grants_less(maintainer: Maintainer) -> None:
+    [staged] = maintainer.stage()
+    [extended] = releases.extend(maintainer.desk, [staged], timedelta(days=365))
+    assert timedelta() < extended.granted < timedelta(days=365)
+    assert extended.release.expires_at == staged.expires_at + extended.granted
+    assert releases.in_stage_file(maintainer.desk) == (extended.release,)
+
+
+def test_an_index_that_has_no_extensions(at_plain: Maintainer, plain: UploadServer) -> None:
+    staged = at_plain.stage()
+    plain.extensions = False
+    with pytest.raises(StagedError, match="this index does not extend sessions"):
+        list(releases.extend(at_plain.desk, staged, timedelta(hours=2)))
+    assert releases.in_stage_file(at_plain.desk) == tuple(staged)
+
+
+def test_what_the_index_has_to_say_when_it_publishes(at_plain: Maintainer, plain: UploadServer) -> None:
+    at_plain.stage()
+    plain.notices = ["no licence"]
+    told: list[str] = []
+    list(releases.publish(at_plain.desk, releases.ready_to_publish(at_plain.desk), notice=told.append))
+    assert told == ["foo 1.0: no licence"]
 
 
 def test_nothing_is_published_that_the_stage_file_does_not_name(maintainer: Maintainer) -> None:
@@ -341,6 +399,9 @@ def test_a_preview_does_nothing(maintainer: Maintainer, team: TeamIndex) -> None
     with maintainer.desk.connections.open(team.repository) as client:
         client.cancel(client.session(staged.session))
     assert steps("foo-1.0.tar.gz") == ["upload"]
+    unknown = replace(staged, session=f"{team.url}sessions/{'0' * 32}/")
+    stagefile.write(maintainer.desk.stage_file, StageFile((unknown,)))
+    assert steps("foo-1.0.tar.gz") == ["upload"]
 
 
 def test_others_files_stay_where_there_are_no_previews(at_plain: Maintainer, plain: UploadServer) -> None:
@@ -373,7 +434,7 @@ def test_two_that_keep_different_releases_at_once_keep_both(maintainer: Maintain
     staged = maintainer.stage(*(f"{name}-1.0.tar.gz" for name in names))
     maintainer.desk.stage_file.unlink()
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda release: releases._mark(maintainer.desk, release, release.status), staged))  # noqa: SLF001 - what all verbs call
+        list(pool.map(lambda release: releases.mark(maintainer.desk, release, release.status), staged))
     assert sorted(in_file(maintainer)) == names
 
 
@@ -399,3 +460,10 @@ def test_what_was_staged_before_is_known_by_its_hashes(maintainer: Maintainer) -
     [release] = maintainer.build("foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz")
     maintainer.stage()
     assert releases.staged_before(maintainer.desk) == {artifact.hashes["sha256"] for artifact in release.artifacts}
+
+
+def test_a_session_that_an_index_without_previews_does_not_know(at_plain: Maintainer, plain: UploadServer) -> None:
+    at_plain.stage()
+    plain.script("GET", "/s$", problem(404, "No such session"))
+    with pytest.raises(StageGoneError, match=r"does not know the publishing session \(404\): No such session"):
+        releases.ready_to_publish(at_plain.desk)

@@ -11,16 +11,27 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hatch_staged import durations
 from hatch_staged.conformance.command import conformance
-from hatch_staged.errors import ConfigurationError, StagedError
+from hatch_staged.errors import ConfigurationError, StagedError, StageGoneError
 from hatch_staged.index_cli import project, serve, token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import timedelta
 
+    from hatch_staged.hatch.telling import Telling
     from hatch_staged.releases import Desk
 
     Function = Callable[..., Any]
+
+
+def _duration(_context: click.Context, _parameter: click.Parameter, text: str | None) -> timedelta | None:
+    try:
+        return None if text is None else durations.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
 
 _PATH = click.Path()
 _YES = click.option("--yes", "-y", is_flag=True, help="Do not ask")
@@ -28,7 +39,7 @@ _YES = click.option("--yes", "-y", is_flag=True, help="Do not ask")
 
 @click.group(short_help="Work with a staged release")
 def stage() -> None:
-    """Look at, publish or cancel what the stage file names; run an index of your own."""
+    """Look at, publish, cancel, extend or wait for what the stage file names; run an index of your own."""
 
 
 def _index_option(*names: str, variable: str, **attributes: Any) -> Callable[[Function], Function]:
@@ -37,7 +48,7 @@ def _index_option(*names: str, variable: str, **attributes: Any) -> Callable[[Fu
 
 
 def _with_desk(function: Function) -> Function:
-    """Give a verb a `Desk` in place of the options that all verbs on a stage file share."""
+    """Give a verb a `Desk` and a `Telling` in place of the options that all verbs on a stage file share."""
     options = (
         click.option("--stage-file", type=_PATH, help="The stage file [default: .stage.toml in the project]"),
         _index_option("--repo", "-r", variable="REPO", help="The index: a configured name or a URL"),
@@ -47,6 +58,7 @@ def _with_desk(function: Function) -> Function:
         _index_option("--client-cert", variable="CLIENT_CERT", type=_PATH, help="A client certificate"),
         _index_option("--client-key", variable="CLIENT_KEY", type=_PATH, help="Its private key"),
         click.option("--no-prompt", "-n", is_flag=True, help="Never ask for credentials"),
+        click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON, and nothing else on stdout"),
         click.option("--verbose", "-v", count=True, help="Increase verbosity"),
         click.option("--quiet", "-q", count=True, help="Decrease verbosity"),
         click.option("--no-color", is_flag=True, help="Print without colors"),
@@ -57,13 +69,15 @@ def _with_desk(function: Function) -> Function:
     def run(context: click.Context, /, **given: Any) -> None:
         from hatch_staged.hatch.context import IndexOptions, open_desk  # noqa: PLC0415 - see above
         from hatch_staged.hatch.display import reporting, set_output  # noqa: PLC0415 - see above
+        from hatch_staged.hatch.telling import Telling  # noqa: PLC0415 - see above
 
         set_output(context, given.pop("verbose") - given.pop("quiet"), plain=given.pop("no_color"))
         stage_file = given.pop("stage_file")
         asked = IndexOptions.of(context)
         own = {name: value for name, value in given.items() if not hasattr(asked, name)}
-        with reporting():
-            function(open_desk(context.obj, asked, stage_file_option=stage_file), **own)
+        telling = Telling(str(context.info_name), as_json=own.pop("as_json"), quiet=context.obj.quiet)
+        with reporting(telling.outcome):
+            function(open_desk(context.obj, asked, stage_file_option=stage_file), telling, **own)
 
     command: Function = run
     for option in reversed(options):
@@ -72,15 +86,15 @@ def _with_desk(function: Function) -> Function:
 
 
 @stage.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON")
 @_with_desk
-def status(desk: Desk, *, as_json: bool) -> None:
+def status(desk: Desk, telling: Telling) -> None:
     """Show what the stage file says, checked against the index."""
     from hatch_staged import status  # noqa: PLC0415 - see above
     from hatch_staged.hatch import display  # noqa: PLC0415 - see above
 
     found = status.check(desk)
-    click.echo(display.as_json(found) if as_json else display.as_text(found, desk.now()))
+    for release in found:
+        telling.answer(release, display.as_text(release, desk.now()))
     for release in found:
         if release.ended is not None:
             raise release.ended
@@ -89,38 +103,75 @@ def status(desk: Desk, *, as_json: bool) -> None:
 @stage.command()
 @_YES
 @_with_desk
-def publish(desk: Desk, *, yes: bool) -> None:
+def publish(desk: Desk, telling: Telling, *, yes: bool) -> None:
     """Make every release that the stage file names public, each at once."""
-    from hatch_staged import releases  # noqa: PLC0415 - see above
+    from hatch_staged import releases, status  # noqa: PLC0415 - see above
 
     ready = releases.ready_to_publish(desk)
     _confirm("Publish", [releases.label(release) for release in ready], yes=yes)
-    for release in releases.publish(desk, ready):
-        _say(f"{releases.label(release)} is public")
+    for release in releases.publish(desk, ready, notice=telling.notice):
+        telling.done(status.as_noted(release), f"{releases.label(release)} is public")
 
 
 @stage.command()
 @_YES
 @_with_desk
-def cancel(desk: Desk, *, yes: bool) -> None:
+def cancel(desk: Desk, telling: Telling, *, yes: bool) -> None:
     """Discard every release that the stage file names, and its files."""
-    from hatch_staged import releases  # noqa: PLC0415 - see above
+    from hatch_staged import releases, status  # noqa: PLC0415 - see above
 
     named = releases.live_in_stage_file(desk)
     _confirm("Discard", [releases.label(release) for release in named], yes=yes)
     for release in releases.cancel(desk, named):
-        _say(f"{releases.label(release)} is canceled")
+        telling.done(status.as_noted(release), f"{releases.label(release)} is canceled")
+
+
+@stage.command()
+@click.argument("duration", callback=_duration)
+@_with_desk
+def extend(desk: Desk, telling: Telling, *, duration: timedelta) -> None:
+    """Ask for DURATION (2h, 3d, 1d12h) more for every release that the stage file names."""
+    from hatch_staged import releases, status  # noqa: PLC0415 - see above
+    from hatch_staged.hatch import display  # noqa: PLC0415 - see above
+
+    if not duration:
+        raise ConfigurationError("no time is nothing to extend by", hint="hatch stage extend 2h")
+    for extension in releases.extend(desk, releases.live_in_stage_file(desk), duration):
+        telling.done(status.as_noted(extension.release), display.expiry(extension.release, desk.now()))
+        if (shortage := display.shortage(extension, duration)) is not None:
+            telling.notice(shortage)
+
+
+@stage.command()
+@click.option("--timeout", callback=_duration, metavar="DURATION", help="Give up after so long: 90s, 2h, 1d12h")
+@_with_desk
+def wait(desk: Desk, telling: Telling, *, timeout: timedelta | None) -> None:
+    """Wait until every release that the stage file names has been published (exit code 0), or is gone (3)."""
+    from hatch_staged import watching  # noqa: PLC0415 - see above
+    from hatch_staged.releases import label  # noqa: PLC0415 - see above
+
+    gone = []
+    for found in watching.wait(desk, timeout, tell=telling.progress):
+        if found.ended is None or found.published:
+            telling.done(found, f"{label(found.release)} is published")
+        else:
+            telling.done(found)
+            gone.append(found.ended)
+    if gone:
+        raise StageGoneError("; ".join(each.what for each in gone), where=gone[0].where, hint=gone[0].hint)
 
 
 @stage.command()
 @click.argument("release", metavar="NAME==VERSION")
 @_with_desk
-def pull(desk: Desk, *, release: str) -> None:
+def pull(desk: Desk, telling: Telling, *, release: str) -> None:
     """Write the stage file from what the index says of a staged release."""
-    from hatch_staged import releases  # noqa: PLC0415 - see above
+    from hatch_staged import releases, status  # noqa: PLC0415 - see above
 
     pulled = releases.pull(desk, release)
-    _say(f"{releases.label(pulled)}: {len(pulled.artifacts)} files, in {desk.stage_file}")
+    telling.done(
+        status.as_noted(pulled), f"{releases.label(pulled)}: {len(pulled.artifacts)} files, in {desk.stage_file}"
+    )
 
 
 stage.add_command(serve)
@@ -152,11 +203,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.exceptions.Exit as end:
         # of `reporting`: click has no part in what fails before it calls a verb
         sys.exit(end.exit_code)
-
-
-def _say(line: str) -> None:
-    if not click.get_current_context().obj.quiet:
-        click.echo(line)
 
 
 def _confirm(verb: str, labels: Sequence[str], *, yes: bool) -> None:

@@ -1,9 +1,14 @@
-"""URLs as they may be shown: without user names, passwords and tokens."""
+"""URLs, and text of any origin, as they may be shown: without user names, passwords and tokens."""
 
 from __future__ import annotations
 
+import json
 import re
-from urllib.parse import unquote, urlsplit, urlunsplit
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Session tokens are capabilities that sit in the path (PEP 694, "Publishing Session Token").  They cannot be told
 # from the rest by their place, which is the index's choice, so by their shape: 128 bits or more in one run
@@ -13,6 +18,35 @@ _TOKEN_LIKE = re.compile(r"[A-Za-z0-9_~+/=-]{22,}")
 # case, perhaps with a number, as in "opentelemetry-instrumentation-urllib3").  A token of words would pass for one.
 _FILE_NAME = re.compile(r"[A-Za-z0-9._+!-]+\.(whl|tar\.gz)(\.metadata)?")
 _PROJECT_NAME = re.compile(r"[a-z]{1,21}[0-9]{0,2}(-[a-z]{1,21}[0-9]{0,2})*")
+
+_URL = re.compile(r"https?://[^\s\"'<>]+")
+
+# What this process knows and must not show.  One set for all, because a traceback, or what an index echoes, passes
+# through code that has no idea whose secret may be in it.
+_HIDDEN: set[str] = set()
+#: A shorter one (characters) is part of too many words to be looked for in all of them.
+_SHORTEST = 8
+
+
+def hide(*secrets: str | None) -> None:
+    """Let `scrub` remove `secrets` from now on, wherever they turn up."""
+    _HIDDEN.update(secret for secret in secrets if secret and len(secret) >= _SHORTEST)
+
+
+def scrub(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return `text` with `***` in the place of all hidden secrets and of `secrets`, and with its URLs redacted.
+
+    A secret is found as it is, and as a URL, JSON or Python's `repr` writes it.
+    """
+    forms = {form for secret in (*_HIDDEN, *secrets) for form in _written(secret)}
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, "***")
+    return _URL.sub(lambda match: redact(match.group()), text)
+
+
+def _written(secret: str) -> set[str]:
+    forms = {secret, quote(secret, safe=""), quote(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1]}
+    return {form for form in forms if form}
 
 
 def redact(url: str) -> str:

@@ -1,11 +1,11 @@
-"""What a user does with releases: stage, publish, cancel, pull.  Neither Hatch nor click is known here."""
+"""What a user does with releases: stage, publish, cancel, extend, pull.  Neither Hatch nor click is known here."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +16,20 @@ from packaging.version import InvalidVersion
 from hatch_staged.client import reconciliation, staging
 from hatch_staged.client.sending import SENDERS
 from hatch_staged.client.staging import OnInterrupt
-from hatch_staged.errors import ConfigurationError, ConflictError, ProtocolError, StagedError, StageGoneError
+from hatch_staged.errors import (
+    ConfigurationError,
+    ConflictError,
+    ProtocolError,
+    StagedError,
+    StageGoneError,
+    WrongBytesError,
+)
 from hatch_staged.protocol.states import FileState, SessionState
 from hatch_staged.protocol.versions import parse_version
 from hatch_staged.redaction import redact
 from hatch_staged.stage import entries, liveness, stagefile
 from hatch_staged.stage.expected import missing
+from hatch_staged.stage.liveness import Published
 from hatch_staged.stage.model import StagedArtifact, StagedRelease, StageFile
 
 if TYPE_CHECKING:
@@ -44,6 +52,10 @@ if TYPE_CHECKING:
 def utc_now() -> datetime:
     """Return the time."""
     return datetime.now(timezone.utc)
+
+
+def unheard(text: str) -> None:
+    """Take a line that nobody reads."""
 
 
 @dataclass(frozen=True)
@@ -210,8 +222,10 @@ def ready_to_publish(desk: Desk) -> tuple[StagedRelease, ...]:
     return releases
 
 
-def publish(desk: Desk, releases: Sequence[StagedRelease]) -> Iterator[StagedRelease]:
-    """Publish each of `releases`, mark it in the stage file, and yield it.
+def publish(
+    desk: Desk, releases: Sequence[StagedRelease], *, notice: Callable[[str], None] = unheard
+) -> Iterator[StagedRelease]:
+    """Publish each of `releases`, mark it in the stage file, and yield it; `notice` takes what the index has to say.
 
     Each is looked at again, for somebody may have staged something else meanwhile.  Where one fails, the error says
     which are public already; the rest is published when this is repeated.
@@ -219,29 +233,22 @@ def publish(desk: Desk, releases: Sequence[StagedRelease]) -> Iterator[StagedRel
     done: list[str] = []
     for release in releases:
         try:
-            repository = desk.repository_of(release)
-            with desk.connections.open(repository) as client:
+            with desk.connections.open(desk.repository_of(release)) as client:
                 session = _ready_session(desk, release, client)
                 try:
-                    client.publish(session)
-                except StageGoneError:
+                    notices = client.publish(session).notices
+                except StageGoneError as error:
                     # The answer was lost, and the index may have forgotten the session because it is published.
-                    if not _is_public(desk, repository, release, client):
-                        raise
+                    fate_of_forgotten(desk, release, client, error)
+                    notices = ()
         except StagedError as error:
             if done:
                 error.what += f" (public already: {', '.join(done)})"
             raise
         done.append(label(release))
-        yield _mark(desk, release, SessionState.PUBLISHED)
-
-
-def _is_public(desk: Desk, repository: Repository, release: StagedRelease, client: Client) -> bool:
-    try:
-        fate = liveness.check(release, read_page=client.project_page, simple=repository.simple, now=desk.now())
-    except StagedError:
-        return False
-    return isinstance(fate, liveness.Published)
+        for text in notices:
+            notice(f"{label(release)}: {text}")
+        yield mark(desk, release, SessionState.PUBLISHED)
 
 
 def cancel(desk: Desk, releases: Sequence[StagedRelease]) -> Iterator[StagedRelease]:
@@ -252,7 +259,29 @@ def cancel(desk: Desk, releases: Sequence[StagedRelease]) -> Iterator[StagedRele
     for release in releases:
         with desk.connections.open(desk.repository_of(release)) as client:
             client.cancel(_live_session(desk, release, client))
-        yield _mark(desk, release, SessionState.CANCELED)
+        yield mark(desk, release, SessionState.CANCELED)
+
+
+@dataclass(frozen=True)
+class Extension:
+    """A release with its new expiry, and how much later that is than before: possibly less than was asked for."""
+
+    release: StagedRelease
+    granted: timedelta
+
+
+def extend(desk: Desk, releases: Sequence[StagedRelease], by: timedelta) -> Iterator[Extension]:
+    """Ask for so much more time for each of `releases`, write what is granted into the stage file, and yield it.
+
+    "The number of seconds specified is just a suggestion".  Raises `StageGoneError` for one that has ended already.
+    """
+    for release in releases:
+        with desk.connections.open(desk.repository_of(release)) as client:
+            before = _live_session(desk, release, client)
+            after = client.extend(before, int(by.total_seconds()))
+        extended = replace(release, status=after.status, expires_at=after.expires_at)
+        _keep(desk, extended)
+        yield Extension(extended, after.expires_at - before.expires_at)
 
 
 def pull(desk: Desk, text: str) -> StagedRelease:
@@ -281,11 +310,45 @@ def pull(desk: Desk, text: str) -> StagedRelease:
 
 def _live_session(desk: Desk, release: StagedRelease, client: Client) -> Session:
     """Return the session of `release`; if it has ended, mark that in the stage file and raise `StageGoneError`."""
-    session = client.session(release.session)
+    try:
+        session = client.session(release.session)
+    except StageGoneError as error:
+        mark(desk, release, fate_of_forgotten(desk, release, client, error))
+        raise StageGoneError(f"{label(release)} was published already", where=redact(release.session)) from None
     if session.status.terminal:
-        _mark(desk, release, session.status)
-        raise StageGoneError(f"{label(release)} was {session.status.value} already", where=redact(release.session))
+        mark(desk, release, session.status)
+        what = f"{label(release)} was {session.status.value} already"
+        raise expired(release, session, desk.now()) or StageGoneError(what, where=redact(release.session))
     return session
+
+
+def expired(release: StagedRelease, session: Session, now: datetime) -> StageGoneError | None:
+    """Return the error that the `session` of `release` is if it has expired, None otherwise.
+
+    PEP 694 has no state for that: it is canceled, or not there any more.
+    """
+    if session.status is not SessionState.CANCELED or session.expires_at > now:
+        return None
+    what = f"{label(release)} expired at {session.expires_at:%Y-%m-%d %H:%M} UTC, or was canceled before"
+    return StageGoneError(what, where=redact(release.session), hint="hatch publish --staged stages it again")
+
+
+def fate_of_forgotten(desk: Desk, release: StagedRelease, client: Client, unknown: StageGoneError) -> SessionState:
+    """Return `SessionState.PUBLISHED` if `release` is that, though the index knows no such session, as `unknown` says.
+
+    "The status URL of a published session MAY return 404".  Raises `StageGoneError` if it is not published, in words
+    that say whether it has expired.
+    """
+    simple = desk.repository_of(release).simple
+    try:
+        fate = liveness.check(release, read_page=client.project_page, simple=simple, now=desk.now())
+    except (StageGoneError, WrongBytesError):
+        raise
+    except StagedError:
+        raise unknown from None
+    if isinstance(fate, Published):
+        return SessionState.PUBLISHED
+    raise unknown
 
 
 def _ready_session(desk: Desk, release: StagedRelease, client: Client) -> Session:
@@ -331,7 +394,8 @@ def _on_disk(release: Release, stage_file: Path) -> Iterator[StagedArtifact]:
         )
 
 
-def _mark(desk: Desk, release: StagedRelease, state: SessionState) -> StagedRelease:
+def mark(desk: Desk, release: StagedRelease, state: SessionState) -> StagedRelease:
+    """Write into the stage file that `release` is in that state, and return it so."""
     marked = replace(release, status=state)
     _keep(desk, marked)
     return marked

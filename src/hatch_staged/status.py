@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hatch_staged.errors import NotAllowedError, StageGoneError
 from hatch_staged.protocol.states import FileState, SessionState
-from hatch_staged.releases import in_stage_file, label
+from hatch_staged.releases import expired, fate_of_forgotten, in_stage_file, label
 from hatch_staged.stage import liveness
 from hatch_staged.stage.liveness import Published
 
@@ -46,32 +46,51 @@ class ReleaseStatus:
     notices: tuple[str, ...] = ()
     ended: StageGoneError | None = None
 
+    @property
+    def published(self) -> bool:
+        """Whether it is public."""
+        return self.status == SessionState.PUBLISHED.value
+
 
 def check(desk: Desk) -> tuple[ReleaseStatus, ...]:
     """Return what has become of every release in the stage file.
 
     With credentials the publishing session is asked; without, its stage, which the stage file gives access to.
     """
-    return tuple(_check(desk, release) for release in in_stage_file(desk))
+    return tuple(look(desk, release)[0] for release in in_stage_file(desk))
 
 
-def _check(desk: Desk, release: StagedRelease) -> ReleaseStatus:
+def look(desk: Desk, release: StagedRelease) -> tuple[ReleaseStatus, float | None]:
+    """Return what `check` does of `release`, and for how many seconds the index wants to be left alone, if it says so.
+
+    A session that the index does not know (any more) may be that of a published release.
+    """
     repository = desk.repository_of(release)
     try:
         # Without previews there is nothing to look at but the session, so somebody is asked for credentials.
         with desk.connections.open(repository, ask=release.stage is None) as client:
-            return _as_the_session_says(release, client.session(release.session))
+            try:
+                session, pause = client.look(release.session)
+            except StageGoneError as error:
+                return _as_is_left(desk, release, client, error), None
+            return _as_the_session_says(release, session, desk.now()), pause
     except NotAllowedError:
         # A holder of the stage file need not be somebody who may upload, if there is a stage to look at.
         if release.stage is None:
             raise
         with desk.connections.hurried(repository) as client:
-            return _as_the_stage_says(release, repository, client, desk.now())
+            return _as_the_stage_says(release, repository, client, desk.now()), None
+
+
+def _as_is_left(desk: Desk, release: StagedRelease, client: Client, unknown: StageGoneError) -> ReleaseStatus:
+    try:
+        fate_of_forgotten(desk, release, client, unknown)
     except StageGoneError as error:
         return _ended(release, error)
+    return _published(release)
 
 
-def _as_the_session_says(release: StagedRelease, session: Session) -> ReleaseStatus:
+def _as_the_session_says(release: StagedRelease, session: Session, now: datetime) -> ReleaseStatus:
     named = {artifact.filename: artifact for artifact in release.artifacts}
     files = []
     for filename in sorted(session.files.keys() | named.keys()):
@@ -84,7 +103,9 @@ def _as_the_session_says(release: StagedRelease, session: Session) -> ReleaseSta
                 notices=file.notices if file else (),
             )
         )
-    ended = StageGoneError(f"{label(release)} is {session.status.value}") if session.status.terminal else None
+    ended = None
+    if session.status.terminal:
+        ended = expired(release, session, now) or StageGoneError(f"{label(release)} is {session.status.value}")
     return ReleaseStatus(release, session.status.value, session.expires_at, tuple(files), session.notices, ended)
 
 
@@ -93,11 +114,23 @@ def _as_the_stage_says(release: StagedRelease, repository: Repository, client: C
         fate = liveness.check(release, read_page=client.project_page, simple=repository.simple, now=now)
     except StageGoneError as error:
         return _ended(release, error)
-    files = tuple(FileStatus(a.filename, FileState.COMPLETED.value, a) for a in release.artifacts)
     if isinstance(fate, Published):
-        published = StageGoneError(f"{label(release)} is published")
-        return ReleaseStatus(release, SessionState.PUBLISHED.value, release.expires_at, files, ended=published)
-    return ReleaseStatus(release, release.status.value, release.expires_at, files)
+        return _published(release)
+    return as_noted(release)
+
+
+def _published(release: StagedRelease) -> ReleaseStatus:
+    ended = StageGoneError(f"{label(release)} is published")
+    return ReleaseStatus(release, SessionState.PUBLISHED.value, release.expires_at, _as_staged(release), ended=ended)
+
+
+def as_noted(release: StagedRelease) -> ReleaseStatus:
+    """Return the status that the stage file notes, where a verb has just written it."""
+    return ReleaseStatus(release, release.status.value, release.expires_at, _as_staged(release))
+
+
+def _as_staged(release: StagedRelease) -> tuple[FileStatus, ...]:
+    return tuple(FileStatus(each.filename, FileState.COMPLETED.value, each) for each in release.artifacts)
 
 
 def _ended(release: StagedRelease, error: StageGoneError) -> ReleaseStatus:

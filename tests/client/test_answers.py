@@ -54,7 +54,7 @@ def test_what_a_status_means(asked: Asked, status: int, error: type[StagedError]
 
     assert type(made) is error
     assert made.where == "https://i.example/upload/"
-    assert ("Because; of this" in made.what) == (error is not ProtocolError)
+    assert ("Because. of this." in made.what) == (error is not ProtocolError)
     assert "PEP" not in made.what or error is ProtocolError
 
 
@@ -138,7 +138,7 @@ def test_nothing_secret_is_shown() -> None:
 
     made = refusal(answer(400, told), Asked.FILE, {"s3cret", ""})
 
-    assert made.what == "the index refused (400): No ***; at https://i.example/f and ***"
+    assert made.what == "the index refused (400): No ***. at https://i.example/f and ***"
 
 
 def test_a_long_story_is_cut() -> None:

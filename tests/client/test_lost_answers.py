@@ -158,6 +158,24 @@ def test_extending(index: UploadServer, client: Client, session: Session, answer
 
 
 @pytest.mark.parametrize("answer", LOST)
+def test_extending_a_file(
+    index: UploadServer, client: Client, session: Session, artifact: Artifact, answer: Reply
+) -> None:
+    index.file_extensions = True
+    file = client.create_file(session, artifact, "http-post-bytes")
+    index.grants = ["2031-01-01T00:00:00Z", "2032-01-01T00:00:00Z"]
+    index.script("POST", "/x/", answer)
+
+    assert client.extend_file(file, 60).expires_at.year == 2031
+    assert len(index.asked("POST", "/x/")) == (1 if answer is LOSE else 2)
+
+
+def test_an_index_that_does_not_extend_files(client: Client, sent: FileUploadSession) -> None:
+    with pytest.raises(StagedError, match="does not extend file upload sessions"):
+        client.extend_file(sent, 60)
+
+
+@pytest.mark.parametrize("answer", LOST)
 @pytest.mark.parametrize("remembered", [False, True])
 def test_deleting_a_file(
     index: UploadServer, client: Client, sent: FileUploadSession, answer: Reply, *, remembered: bool

@@ -401,6 +401,18 @@ def test_sessions_that_always_expire(index: UploadServer, client: Client, make_r
     assert len(index.asked("POST", "/2.0/$")) == 3
 
 
+def test_who_cannot_look_whether_the_session_has_expired_is_told_what_happened(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    index.status = "open"
+    index.script("POST", "/u$", problem(404, "No such session"))
+    # the second look is whether it has
+    index.script("GET", "/s$", reply(200, index.session()), problem(403, "Not you"))
+
+    with pytest.raises(StageGoneError, match=WHEEL):
+        stage(make_release(WHEEL), client, jobs=1, reporter=Silent())
+
+
 @pytest.mark.parametrize(("expires", "times"), [("2026-11-22T11:59:59Z", 2), ("2026-11-23T12:00:00Z", 1)])
 def test_a_session_that_is_canceled_before_its_time_stays_canceled(
     index: UploadServer, client: Client, make_release: MakeRelease, expires: str, times: int
@@ -444,6 +456,57 @@ def test_bytes_of_which_nobody_knows_whether_they_arrived_go_into_another_file_u
     assert reporter.sent[WHEEL] == release.artifacts[0].size
     assert reporter.begun == reporter.done == [WHEEL]
     assert len(reporter.notices) == 2
+
+
+def test_a_completion_that_always_fails_leaves_the_file_to_the_next_run(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    index.script("POST", "/c/", *[problem(500, "Oh")] * 8)
+
+    with pytest.raises(UnreachableError, match=f"^{WHEEL}: "):
+        stage(make_release(WHEEL), client, jobs=1, reporter=Silent())
+
+    assert index.removed == []
+    stage(make_release(WHEEL), client, jobs=1, reporter=Silent())
+    assert index.files[WHEEL].status == "completed"
+
+
+@pytest.mark.parametrize(
+    ("state", "content", "removed"), [("canceled", b"", []), ("processing", b"", []), ("completed", b"old", None)]
+)
+def test_a_file_that_cannot_be_replaced(
+    index: UploadServer,
+    client: Client,
+    make_release: MakeRelease,
+    *,
+    state: str,
+    content: bytes,
+    removed: list[str] | None,
+) -> None:
+    """What is to be replaced has changed since the plan was made."""
+    release = make_release(WHEEL)
+    right = release.artifacts[0].path.read_bytes()
+    old = index.add_file(WHEEL, content, status="completed" if content else "pending")
+
+    def change() -> None:
+        if state == "canceled":
+            index.files.clear()
+        if state == "processing":
+            index.files[WHEEL] = File(WHEEL, old.hashes, len(right), old.number, "processing", right, 3)
+            index.files[WHEEL].hashes = dict(release.artifacts[0].hashes)
+
+    index.script("DELETE", "/f/1$", problem(409, "Not now"), then=change)
+    if state == "canceled":
+        index.script("GET", "/f/1$", index.file_status(old, 200, state="canceled"))
+
+    if removed is None:
+        with pytest.raises(ConflictError, match="Not now"):
+            stage(release, client, jobs=1, reporter=Silent())
+    else:
+        stage(release, client, jobs=1, reporter=Silent())
+        assert index.removed == removed
+        assert index.files[WHEEL].content == right
+        assert len(index.asked("POST", "/b/")) == (1 if state == "canceled" else 0)
 
 
 def test_bytes_that_never_arrive(index: UploadServer, client: Client, make_release: MakeRelease) -> None:
@@ -560,7 +623,7 @@ def test_an_interrupt_may_cancel(index: UploadServer, client: Client, make_relea
     senders = {"http-post-bytes": interrupting}
 
     with pytest.raises(StagedError, match=r"interrupted: the session of foo 1\.0 is canceled"):
-        stage(make_release(), client, jobs=2, reporter=Silent(), senders=senders, on_interrupt=OnInterrupt.CANCEL)
+        stage(make_release(), client, jobs=1, reporter=Silent(), senders=senders, on_interrupt=OnInterrupt.CANCEL)
 
     assert index.status == "canceled"
 
@@ -600,6 +663,23 @@ def test_files_that_are_not_among_the_artifacts_are_deleted_if_the_user_wants_th
     assert [each.filename for each in outcome.plan.pruned] == ["foo-1.0-cp310-abi3-win32.whl", "foo-1.0.zip"]
 
 
+@pytest.mark.parametrize("state", ["canceled", "completed"])
+def test_a_foreign_file_that_cannot_be_deleted(
+    index: UploadServer, client: Client, make_release: MakeRelease, state: str
+) -> None:
+    index.add_file("foo-1.0.zip")
+    index.script("GET", "/f/1$", index.file_status(index.files["foo-1.0.zip"], 200, state=state))
+    index.script("DELETE", "/f/1$", problem(409, "Not in this state"), then=index.files.clear)
+    release = make_release(WHEEL)
+
+    if state == "completed":
+        with pytest.raises(ConflictError, match="Not in this state"):
+            stage(release, client, jobs=1, reporter=Silent(), prune=True)
+    else:
+        # what has been uploaded went with it, so it is uploaded again
+        assert stage(release, client, jobs=1, reporter=Silent(), prune=True).session.files.keys() == {WHEEL}
+
+
 def test_staging_again_sends_nothing(index: UploadServer, client: Client, make_release: MakeRelease) -> None:
     release = make_release()
     stage(release, client, jobs=2, reporter=Silent())
@@ -615,16 +695,20 @@ def test_a_session_that_would_expire_is_extended(
     index: UploadServer, client: Client, make_release: MakeRelease, pauses: Pauses
 ) -> None:
     index.expires = "2026-11-22T13:00:00Z"
-    index.grants = ["2026-11-22T15:00:00Z"]
+    index.grants = ["2026-11-22T15:00:00Z", "2026-11-22T16:00:00Z"]
 
     def send(client: Client, file: FileUploadSession, artifact: Artifact, progress: Callable[[int], None]) -> None:
-        pauses.append(50 * 60)
+        for minutes in (50, 120):
+            pauses.append(minutes * 60)
+            # the answer of the second extension is lost, on its way there: it is asked for again
+            index.script("POST", "/e$", *[DROP] * (minutes == 120))
+            progress(0)
         by_http_post_bytes(client, file, artifact, progress)
 
     reporter = Recorder()
     stage(make_release(WHEEL), client, jobs=1, reporter=reporter, senders={"http-post-bytes": send})
 
-    assert [json.loads(seen.body)["extend-for"] for seen in index.asked("POST", "/e$")] == [3600]
+    assert [json.loads(seen.body)["extend-for"] for seen in index.asked("POST", "/e$")] == [3600] * 3
     # files, of this index, are not extended
     [notice] = reporter.notices
     assert notice.startswith(f"the upload of {WHEEL} expires at 2026-11-22 13:00 UTC (the index has no extensions)")

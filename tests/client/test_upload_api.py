@@ -150,7 +150,7 @@ def test_what_the_index_echoes_is_shown_without_secrets(index: UploadServer, cli
     with pytest.raises(StagedError) as caught:
         client.session(session.links.session)
 
-    assert caught.value.what == f"the index refused (400): Odd; you sent *** to {index.origin}/stage/***/ as ***"
+    assert caught.value.what == f"the index refused (400): Odd. you sent *** to {index.origin}/stage/***/ as ***."
 
 
 def test_notices_are_shown_without_escapes_and_secrets(index: UploadServer, client: Client) -> None:

@@ -91,6 +91,7 @@ class UploadServer:
         #: whether a stage has a page
         self.pages = True
         self.extensions = True
+        self.file_extensions = False
         #: when session and files expire, and what the next extensions make of it
         self.expires = EXPIRES
         self.grants: list[str] = []
@@ -152,6 +153,10 @@ class UploadServer:
         """
         self._scripts.append((method, re.compile(path), list(replies), then))
 
+    def forget_scripts(self) -> None:
+        """Answer by itself again."""
+        self._scripts.clear()
+
     def asked(self, method: str, path: str = "") -> list[Seen]:
         """Return the requests of `method` to paths that match `path`."""
         return [seen for seen in self.seen if seen.method == method and re.search(path, seen.path)]
@@ -207,8 +212,9 @@ class UploadServer:
         fields = {"file_url": f"{base}/b/{file.number}"}
         if self.attesting:
             fields["attestations_url"] = f"{base}/a/{file.number}"
+        extend = {"extend": f"{base}/x/{file.number}"} if self.file_extensions else {}
         flat = {"identifier": "http-post-bytes", **fields}
-        links = {"file-upload-session": f"{base}/f/{file.number}", "complete": f"{base}/c/{file.number}"}
+        links = {"file-upload-session": f"{base}/f/{file.number}", "complete": f"{base}/c/{file.number}", **extend}
         body = {
             "meta": {"api-version": "2.0"},
             "links": links,
@@ -223,7 +229,7 @@ class UploadServer:
         if parts == ["api", "2.0"] and seen.method == "POST":
             return self._create()
         if parts[:2] == ["odd", "place"]:
-            if parts[2] in {"f", "c", "b", "a"}:
+            if parts[2] in {"f", "c", "x", "b", "a"}:
                 return self._file(seen, parts[2], int(parts[3]))
             return self._session(seen, parts[2])
         if parts[0] == "stage" and self.previews and self.pages:
@@ -291,7 +297,10 @@ class UploadServer:
             self.removed.append(file.filename)
             del self.files[file.filename]
             return Reply(204)
-        _look_at(file)
+        if what == "x":
+            self.expires = self.grants.pop(0) if self.grants else self.expires
+        else:
+            _look_at(file)
         return self.file_status(file, 200)
 
     def _complete(self, file: File) -> Reply:

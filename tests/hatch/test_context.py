@@ -141,4 +141,6 @@ def test_somebody_is_asked_only_at_a_terminal(
     monkeypatch.setattr("click.termui.hidden_prompt_func", lambda _prompt: "secret")
     assert prompt("https://index.example/", None) == ("__token__", "secret")
     assert prompt("https://index.example/", "you") == ("me", "secret")
-    assert "Username for 'https://index.example/' [you]" in capsys.readouterr().out
+    asked = capsys.readouterr()
+    assert "Username for 'https://index.example/' [you]" in asked.err
+    assert asked.out == ""

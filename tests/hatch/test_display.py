@@ -15,9 +15,12 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from rich.console import Console
 
+from hatch_staged.client.credentials import Credentials
 from hatch_staged.errors import ConfigurationError, StagedError, StageGoneError
 from hatch_staged.hatch import display
+from hatch_staged.outcome import Outcome
 from hatch_staged.protocol.states import SessionState
+from hatch_staged.releases import Extension
 from hatch_staged.stage.model import StagedArtifact, StagedRelease
 from hatch_staged.status import FileStatus, ReleaseStatus
 
@@ -136,7 +139,7 @@ def test_the_console_for_errors_is_like_hatchs(make_app: Callable[[], Applicatio
 
 
 def test_the_status_for_a_person() -> None:
-    assert display.as_text([OPEN], NOW).splitlines() == [
+    assert display.as_text(OPEN, NOW).splitlines() == [
         "foo 1.0 on https://i.test/upload/: open, expires in 7 days (2026-11-29T07:00:00Z)",
         "  be quick",
         "  foo-1.0-py3-none-any.whl  error  not in the stage file",
@@ -144,37 +147,50 @@ def test_the_status_for_a_person() -> None:
         f"  foo-1.0.tar.gz  completed  2.5 kB  sha256:{'a' * 64}",
     ]
     gone = replace(OPEN, status="gone", files=(), notices=(), ended=StageGoneError("gone"))
-    assert display.as_text([OPEN, gone], NOW).splitlines()[-1] == "foo 1.0 on https://i.test/upload/: gone"
+    assert display.as_text(gone, NOW) == "foo 1.0 on https://i.test/upload/: gone"
 
 
-def test_the_status_for_a_program() -> None:
-    text = display.as_json([OPEN])
-    assert TOKEN not in text
-    [release] = json.loads(text)["releases"]
-    assert release == {
-        "project": "foo",
-        "version": "1.0",
-        "index": "https://i.test/upload/",
-        "status": "open",
-        "expires-at": "2026-11-29T07:00:00Z",
-        "digest": RELEASE.digest,
-        "notices": ["be quick"],
-        "files": [
-            {
-                "filename": "foo-1.0-py3-none-any.whl",
-                "status": "error",
-                "in-stage-file": False,
-                "size": None,
-                "sha256": None,
-                "notices": ["it is broken"],
-            },
-            {
-                "filename": "foo-1.0.tar.gz",
-                "status": "completed",
-                "in-stage-file": True,
-                "size": 2500,
-                "sha256": "a" * 64,
-                "notices": [],
-            },
-        ],
-    }
+def test_a_new_expiry() -> None:
+    assert display.expiry(RELEASE, NOW) == "foo 1.0 expires in 7 days (2026-11-29T07:00:00Z)"
+    assert display.shortage(Extension(RELEASE, timedelta(hours=2)), timedelta(hours=2)) is None
+    told = "foo 1.0: 3d more were asked for, the index granted "
+    for granted, words in ((timedelta(days=1, hours=12), "1d12h"), (timedelta(), "0s"), (timedelta(days=-1), "0s")):
+        assert display.shortage(Extension(RELEASE, granted), timedelta(days=3)) == told + words
+
+
+def test_the_outcome_is_printed_however_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    with display.reporting(Outcome("wait")):
+        pass
+    assert json.loads(capsys.readouterr().out)["exit-code"] == 0
+    for error, code, what in (
+        (StageGoneError("it is gone"), 3, "it is gone"),
+        (OSError(5, "Broken", "/x"), 1, "Broken"),
+        (KeyboardInterrupt(), 1, "interrupted"),
+        (click.Abort(), 1, "interrupted"),
+    ):
+        with pytest.raises((click.exceptions.Exit, type(error))), display.reporting(Outcome("wait")):
+            raise error
+        read = json.loads(capsys.readouterr().out)
+        assert (read["exit-code"], read["error"]["what"]) == (code, what)
+    with pytest.raises(click.UsageError), display.reporting(Outcome("wait")):
+        raise click.UsageError("x")
+    assert capsys.readouterr().out == ""
+
+
+def test_a_traceback_has_no_secrets(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HATCH_DEBUG", "1")
+    found = Credentials("anna", "pass/w\u00f6rd 'of' anna")
+    secrets = (found.secret, found.authorization.partition(" ")[2], TOKEN)
+    for error in (ValueError(*secrets), ValueError(f"{found.secret} at {RELEASE.stage}"), KeyError(found.secret)):
+        try:
+            raise error
+        except LookupError as cause:
+            chained: BaseException = StagedError("no")
+            chained.__cause__ = cause
+        except ValueError as cause:
+            chained = cause
+        _, lines = told(chained, capsys)
+        text = "\n".join(lines)
+        assert "Traceback" in text
+        assert "***" in text
+        assert not [secret for secret in (*secrets, repr(found.secret)[1:-1]) if secret in text]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,47 @@ def test_a_bar_without_one_for_all() -> None:
         reporter.started(WHEEL)
         reporter.advanced(WHEEL, 2000)
     assert "foo 1.0 " not in written.getvalue()
+
+
+def test_rate_and_time_left() -> None:
+    where, written = console(terminal=True)
+    seconds = iter(range(1000))
+    with Bars(where, now=lambda: next(seconds)) as reporter:
+        reporter.planned(plan(Step.KEEP, Step.UPLOAD))
+        reporter.started(WHEEL)
+        for _ in range(3):
+            reporter.advanced(WHEEL, 500)
+    [total, file] = [line for line in written.getvalue().splitlines() if "1.5/2.0 kB" in line][-2:]
+    for line, label in ((total, "foo 1.0"), (file, "foo-1.0-py3-none-any.whl")):
+        assert label in line
+        assert re.search(r"[0-9.]+ bytes/s 0:\d\d:\d\d", line)
+
+
+def test_what_is_sent_once_more_has_one_bar() -> None:
+    where, written = console(terminal=True)
+    with Bars(where) as reporter:
+        for _ in range(2):
+            # the session has expired
+            reporter.planned(plan(Step.UPLOAD, Step.UPLOAD))
+            reporter.started(WHEEL)
+            reporter.advanced(WHEEL, 1500)
+        reporter.advanced(WHEEL, -1500)
+    last = written.getvalue().rpartition("\x1b[2K")[2] or written.getvalue()
+    assert (last.count("foo 1.0 "), last.count("foo-1.0-py3-none-any.whl")) == (1, 1)
+    assert "0.0/2.0 kB" in last
+
+
+def test_a_long_name_leaves_room_for_what_moves() -> None:
+    written = io.StringIO()
+    narrow = Console(file=written, force_terminal=True, width=70, color_system=None, legacy_windows=False)
+    long = artifact(f"{'long_' * 20}name-1.0-py3-none-any.whl")
+    with Bars(narrow) as reporter:
+        reporter.started(long)
+        reporter.advanced(long, 2000)
+    assert "2.0/2.0 kB" in written.getvalue()
+    assert "long_long_" in written.getvalue()
+
+
+def test_a_terminal_that_cannot_move_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    assert type(progress.reporter(console(terminal=True)[0], quiet=False)) is Lines

@@ -78,6 +78,33 @@ def test_quiet(run: Run, checkout: Checkout, maintainer: Maintainer, team: TeamI
 
 
 @pytest.mark.usefixtures("configured")
+def test_the_outcome_as_json(run: Run, checkout: Checkout, maintainer: Maintainer, team: TeamIndex) -> None:
+    stage = ("publish", "--staged", "-a", team.secret, "-o", "json=true")
+    maintainer.build("bar-2.0.tar.gz", "foo-1.0.tar.gz")
+    ended = run(*stage)
+    assert "foo-1.0.tar.gz: uploaded" in ended.stderr
+    read = json.loads(ended.stdout)
+    assert (read["command"], read["exit-code"], read["error"]) == ("stage", 0, None)
+    assert [(each["project"], each["status"], each["index"]) for each in read["releases"]] == [
+        ("bar", "open", team.url),
+        ("foo", "open", team.url),
+    ]
+    assert [each["digest"] for each in read["releases"]] == [release.digest for release in staged(checkout)]
+    again = json.loads(run("-q", *stage).stdout)
+    assert {file["step"] for each in again["releases"] for file in each["files"]} == {"keep"}
+
+    list(releases.publish(maintainer.desk, [each for each in staged(checkout) if each.project == "foo"]))
+    maintainer.build("bar-2.0.tar.gz", "foo-1.0.tar.gz", content=b"other")
+    failed = run(*stage)
+    assert failed.exit_code == 5
+    read = json.loads(failed.stdout)
+    assert [(each["project"], each["status"]) for each in read["releases"]] == [("bar", "open"), ("foo", None)]
+    assert [file["step"] for each in read["releases"] for file in each["files"]] == ["replace", "upload"]
+    assert read["error"]["what"].startswith("foo-1.0.tar.gz: ")
+    assert read["exit-code"] == 5
+
+
+@pytest.mark.usefixtures("configured")
 def test_hatchs_variables(
     run: Run, checkout: Checkout, maintainer: Maintainer, team: TeamIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +119,7 @@ def test_hatchs_variables(
     ("option", "words"),
     [
         ("job=3", "unknown options: -o job"),
+        ("json=yes", "-o json=yes: true or false is needed"),
         ("jobs", "-o jobs=: a whole number"),
         ("jobs=0", "-o jobs=0: a whole number"),
         ("jobs=-1", "-o jobs=-1: a whole number"),

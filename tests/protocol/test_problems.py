@@ -32,7 +32,7 @@ def test_the_example_of_the_pep() -> None:
         meta=META,
         errors=(ProblemError(source="filename", message="no tags"),),
     )
-    told = "The artifact used an invalid wheel file name format; See the specification; filename: no tags"
+    told = "The artifact used an invalid wheel file name format. See the specification. filename: no tags."
     assert problem.sentences() == told
 
 
@@ -75,8 +75,14 @@ def test_what_is_no_problem(body: bytes) -> None:
 
 def test_sentences_are_one_line() -> None:
     problem = Problem(title=" Not\n now ", errors=(ProblemError(source="a", message="b\r\nc"),))
-    assert problem.sentences() == "Not now; a: b c"
+    assert problem.sentences() == "Not now. a: b c."
     assert Problem().sentences() == ""
+
+
+def test_sentences_end_once_and_come_once() -> None:
+    errors = (ProblemError(source="", message="Why?"), ProblemError(source="file", message=""))
+    problem = Problem(title="Too large", detail="Too large.", errors=(*errors, *errors))
+    assert problem.sentences() == "Too large. Why? file."
 
 
 @given(st.binary(max_size=60))

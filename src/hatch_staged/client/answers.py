@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
@@ -23,12 +22,11 @@ from hatch_staged.errors import (
     one_line,
 )
 from hatch_staged.protocol import messages, problems
-from hatch_staged.redaction import redact
+from hatch_staged.redaction import redact, scrub
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-_URL = re.compile(r"https?://[^\s\"'<>]+")
 #: More than this of what an index says helps nobody (characters).
 _LONGEST = 500
 
@@ -172,11 +170,7 @@ def refusal(answer: Answer, asked: Asked, secrets: Collection[str] = ()) -> Stag
 
 def printable(text: str, secrets: Collection[str] = ()) -> str:
     """Return `text` of a foreign origin as one line of bearable length, without control characters and secrets."""
-    # a copy: another thread may be adding one
-    for secret in filter(None, tuple(secrets)):
-        text = text.replace(secret, "***")
-    text = _URL.sub(lambda match: redact(match.group()), text)
-    text = one_line(text)
+    text = one_line(scrub(text, secrets))
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 

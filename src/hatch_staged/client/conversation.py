@@ -11,7 +11,7 @@ from hatch_staged.client.transport import Repeat
 from hatch_staged.errors import ConflictError, ProtocolError, StagedError
 from hatch_staged.protocol import messages, problems
 from hatch_staged.protocol.distributions import parse_filename
-from hatch_staged.redaction import redact
+from hatch_staged.redaction import hide, redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -126,6 +126,7 @@ class Conversation:
                 self._transport.trust(link)
         if session.session_token:
             self.secrets.add(session.session_token)
+            hide(session.session_token)
         for filename in session.files:
             self._refuse_unshowable(filename, answer.url)
         files = {

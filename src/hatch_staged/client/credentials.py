@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from hatch_staged.errors import ConfigurationError, NotAllowedError
-from hatch_staged.redaction import redact
+from hatch_staged.redaction import hide, redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,7 @@ class Credentials:
             raise ConfigurationError("the credentials hold a character that cannot be sent, a line break perhaps")
         if ":" in (self.user or ""):
             raise ConfigurationError("a user name cannot have a colon in it")
+        hide(self.secret, self.authorization.partition(" ")[2])
 
     @property
     def authorization(self) -> str:

@@ -31,6 +31,38 @@ class Reporter(Protocol):
         """Take what a person should read: one line without control characters."""
 
 
+class Both:
+    """Two reporters that hear the same."""
+
+    def __init__(self, first: Reporter, second: Reporter) -> None:
+        self._reporters = (first, second)
+
+    def planned(self, plan: Plan) -> None:
+        """Tell both."""
+        for reporter in self._reporters:
+            reporter.planned(plan)
+
+    def started(self, artifact: Artifact) -> None:
+        """Tell both."""
+        for reporter in self._reporters:
+            reporter.started(artifact)
+
+    def advanced(self, artifact: Artifact, n_bytes: int) -> None:
+        """Tell both."""
+        for reporter in self._reporters:
+            reporter.advanced(artifact, n_bytes)
+
+    def finished(self, artifact: Artifact) -> None:
+        """Tell both."""
+        for reporter in self._reporters:
+            reporter.finished(artifact)
+
+    def notice(self, text: str) -> None:
+        """Tell both."""
+        for reporter in self._reporters:
+            reporter.notice(text)
+
+
 class Silent:
     """The reporter that says nothing."""
 

@@ -10,12 +10,14 @@ from hatch_staged.client.publication import Decision, Plan, Step, incomplete, pl
 from hatch_staged.client.sending import choose
 from hatch_staged.client.uploads import Uploads
 from hatch_staged.errors import ConflictError
+from hatch_staged.protocol.states import FileState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hatch_staged.client.artifacts import Release
     from hatch_staged.client.progress import Reporter
+    from hatch_staged.client.publication import Pruned
     from hatch_staged.client.sending import Sender
     from hatch_staged.client.signing import MakeSigner
     from hatch_staged.client.upload_api import Client
@@ -65,7 +67,7 @@ class Reconciliation:
                 made = attesting.signed(made, self.make_signer)
             displaced = uploads.carry_out(made.having(Step.UPLOAD, Step.REPLACE), self.jobs)
             for each in made.pruned:
-                self.client.delete_file(each.url)
+                self._prune(each)
             session = self.client.session(session.links.session)
             if not incomplete(self.release, session) or turn == ROUNDS:
                 break
@@ -82,6 +84,14 @@ class Reconciliation:
         while not (made := preview(self.release, self.client, session, prune=self.prune, signing=signing)).settled:
             session = self.client.wait_for_files(session, made.undecided)
         return session, made
+
+    def _prune(self, unwanted: Pruned) -> None:
+        try:
+            self.client.delete_file(unwanted.url)
+        except ConflictError:
+            # somebody else may have deleted it meanwhile
+            if self.client.file_state(unwanted.url) not in {None, FileState.CANCELED}:
+                raise
 
     def _verified(self, session: Session, carried_out: Plan) -> Reconciled:
         page = _page(self.release, self.client, session)

@@ -20,7 +20,7 @@ from hatch_staged.client.answers import printable
 from hatch_staged.client.credentials import TOKEN_USER, WAYS, Credentials
 from hatch_staged.client.transport import Repeat
 from hatch_staged.errors import ConfigurationError, NotAllowedError, ProtocolError, StagedError, UnreachableError
-from hatch_staged.redaction import redact
+from hatch_staged.redaction import hide, redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -201,6 +201,7 @@ class TrustedPublishing:
 
     def _mint(self) -> None:
         identity = self._ambient.identity(self._audience)
+        hide(identity)
         asked_at = self._now()
         with self._connect() as transport:
             answer = transport.exchange(

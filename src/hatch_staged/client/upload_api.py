@@ -113,7 +113,11 @@ class Client:
 
         In this session, as in those of all other methods, notices and file names are such as may be shown.
         """
-        return self._talk.look_at_session(url)[0]
+        return self.look(url)[0]
+
+    def look(self, url: str) -> tuple[messages.Session, float | None]:
+        """Return what `session` does, and for how many seconds the index wants to be left alone, if it says so."""
+        return self._talk.look_at_session(url)
 
     def wait_for_files(self, session: messages.Session, filenames: Collection[str]) -> messages.Session:
         """Return the session as soon as none of its files with these names is ``processing``."""

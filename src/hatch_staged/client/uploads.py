@@ -72,7 +72,8 @@ class Uploads:
         return frozenset(self._displaced)
 
     def _extend(self, seconds: int) -> datetime:
-        return self._client.extend(self._session, seconds).expires_at
+        self._session = self._client.extend(self._session, seconds)
+        return self._session.expires_at
 
     def _upload(self, decision: Decision, lanes: Lanes[Decision]) -> None:
         artifact = decision.artifact
@@ -180,10 +181,17 @@ class _Attempt:
             raise
 
     def _send(self, file: FileUploadSession, sender: Sender) -> None:
+        known = file
+
+        def extend(seconds: int) -> datetime:
+            nonlocal known
+            known = self.client.extend_file(known, seconds)
+            return known.expires_at
+
         lease = Lease(
             f"the upload of {self.artifact.filename}",
             file.expires_at,
-            (lambda seconds: self.client.extend_file(file, seconds).expires_at) if file.links.extend else None,
+            extend if file.links.extend is not None else None,
             now=self.client.waiter.now,
             tell=self.reporter.notice,
         )

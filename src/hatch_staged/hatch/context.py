@@ -18,6 +18,7 @@ from hatch_staged.connections import Connections, Login
 from hatch_staged.errors import ConfigurationError
 from hatch_staged.hatch import settings
 from hatch_staged.local import LocalIndex
+from hatch_staged.redaction import hide
 from hatch_staged.releases import Desk
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def open_desk(app: Application, options: IndexOptions, *, stage_file_option: str
     """Return what the verbs work with; raise `ConfigurationError` for wrong settings."""
     configured = read_settings(app)
     ours = Path(app.data_dir).absolute() / FOLDER
+    hide(options.auth)
     login = Login(
         user=options.user,
         auth=options.auth,
@@ -147,7 +149,8 @@ def _at_terminal() -> bool:
 
 def _prompt(app: Application) -> Callable[[str, str | None], tuple[str, str]]:
     def ask(url: str, user: str | None) -> tuple[str, str]:
-        answered = app.prompt(f"Username for '{url}'", default=user or "__token__")
-        return answered, app.prompt("Password / Token", hide_input=True)
+        # stdout may be for a program
+        answered = app.prompt(f"Username for '{url}'", default=user or "__token__", err=True)
+        return answered, app.prompt("Password / Token", hide_input=True, err=True)
 
     return ask

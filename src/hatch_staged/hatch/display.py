@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
 from contextlib import contextmanager
-from datetime import timezone
+from datetime import timedelta, timezone
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.filesize import decimal
 
+from hatch_staged.durations import render
 from hatch_staged.errors import ConfigurationError, StagedError
-from hatch_staged.redaction import redact
+from hatch_staged.redaction import redact, scrub
+from hatch_staged.releases import label
 from hatch_staged.stage.use import expires_in
 
 if sys.version_info >= (3, 11):
@@ -24,49 +25,68 @@ else:
     from tomli import TOMLDecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import datetime
 
     from hatch.cli.application import Application
 
+    from hatch_staged.outcome import Outcome
+    from hatch_staged.releases import Extension
+    from hatch_staged.stage.model import StagedRelease
     from hatch_staged.status import ReleaseStatus
 
 
+_UNNAMED = "not in the stage file"
+_INTERRUPTED = StagedError("interrupted")
+
+
 @contextmanager
-def reporting() -> Iterator[None]:
+def reporting(outcome: Outcome | None = None) -> Iterator[None]:
     """Turn any failure inside into lines on stderr and into the exit code that it stands for.
 
     It leaves through `click.exceptions.Exit`, which Hatch and click both know how to treat.  `HATCH_DEBUG=1` shows the
-    traceback as well.
+    traceback as well.  With an `outcome` its document is printed on stdout, however it ends, except for wrong usage.
     """
     try:
         yield
-    except (click.ClickException, click.exceptions.Exit, click.Abort):
+    except (click.ClickException, click.exceptions.Exit):
         raise
-    except StagedError as error:
-        raise _exit(error) from None
-    except OSError as error:
-        raise _exit(StagedError(error.strerror or str(error), where=str(error.filename or ""))) from None
-    except TOMLDecodeError as error:
+    except (click.Abort, KeyboardInterrupt):
+        if outcome is not None:
+            click.echo(outcome.as_json(_INTERRUPTED.exit_code, _INTERRUPTED))
+        raise
+    except Exception as error:  # noqa: BLE001 - the outermost handler: a user gets a sentence, not a traceback
+        told = _as_ours(error)
+        _show(told)
+        if outcome is not None:
+            click.echo(outcome.as_json(told.exit_code, told))
+        raise click.exceptions.Exit(told.exit_code) from None
+    if outcome is not None:
+        click.echo(outcome.as_json())
+
+
+def _as_ours(error: Exception) -> StagedError:
+    if isinstance(error, StagedError):
+        return error
+    if isinstance(error, OSError):
+        return StagedError(error.strerror or str(error), where=str(error.filename or ""))
+    if isinstance(error, TOMLDecodeError):
         # A stage file has errors of its own: this is one of Hatch's files.
         what = f"Hatch's configuration is no valid TOML: {error}"
-        raise _exit(ConfigurationError(what, hint="mend pyproject.toml, hatch.toml or config.toml")) from None
-    except Exception as error:  # noqa: BLE001 - the outermost handler: a user gets a sentence, not a traceback
-        unexpected = StagedError(
-            f"unexpected {type(error).__name__}: {error}",
-            hint="run it again with HATCH_DEBUG=1 and report the traceback",
-        )
-        raise _exit(unexpected) from None
+        return ConfigurationError(what, hint="mend pyproject.toml, hatch.toml or config.toml")
+    return StagedError(
+        f"unexpected {type(error).__name__}: {scrub(str(error))}",
+        hint="run it again with HATCH_DEBUG=1 and report the traceback",
+    )
 
 
-def _exit(error: StagedError) -> click.exceptions.Exit:
+def _show(error: StagedError) -> None:
     if os.environ.get("HATCH_DEBUG") in {"1", "true"}:
-        traceback.print_exc(file=sys.stderr)
+        click.echo(scrub(traceback.format_exc()), err=True, nl=False)
     first, *rest = error.lines()
     click.secho(first, fg="red", err=True)
     for line in rest:
         click.echo(line, err=True)
-    return click.exceptions.Exit(error.exit_code)
 
 
 def set_output(context: click.Context, verbosity: int, *, plain: bool) -> None:
@@ -84,51 +104,30 @@ def stderr_of(app: Application) -> Console:
     return Console(stderr=True, no_color=app.console.no_color, force_interactive=app.console.is_interactive or None)
 
 
-def as_text(found: Sequence[ReleaseStatus], now: datetime) -> str:
-    """Return the status of releases for a person."""
-    lines = []
-    for each in found:
-        release = each.release
-        until = f", {expires_in(each.expires_at, now)} ({_zulu(each.expires_at)})" if each.ended is None else ""
-        lines.append(f"{release.project} {release.version} on {redact(release.index)}: {each.status}{until}")
-        lines += [f"  {notice}" for notice in each.notices]
-        for file in each.files:
-            named = (
-                f"{decimal(file.artifact.size)}  sha256:{file.artifact.sha256}"
-                if file.artifact
-                else "not in the stage file"
-            )
-            lines.append(f"  {file.filename}  {file.status}  {named}")
-            lines += [f"    {notice}" for notice in file.notices]
+def as_text(found: ReleaseStatus, now: datetime) -> str:
+    """Return the status of a release for a person."""
+    release = found.release
+    until = f", {expires_in(found.expires_at, now)} ({_zulu(found.expires_at)})" if found.ended is None else ""
+    lines = [f"{label(release)} on {redact(release.index)}: {found.status}{until}"]
+    lines += [f"  {notice}" for notice in found.notices]
+    for file in found.files:
+        named = f"{decimal(file.artifact.size)}  sha256:{file.artifact.sha256}" if file.artifact else _UNNAMED
+        lines.append(f"  {file.filename}  {file.status}  {named}")
+        lines += [f"    {notice}" for notice in file.notices]
     return "\n".join(lines)
 
 
-def as_json(found: Sequence[ReleaseStatus]) -> str:
-    """Return the status of releases for a program; the session token is not in it."""
-    return json.dumps({"releases": [_release_as_json(each) for each in found]}, indent=2)
+def expiry(release: StagedRelease, now: datetime) -> str:
+    """Return when the stage of `release` ends, for a person."""
+    return f"{label(release)} {expires_in(release.expires_at, now)} ({_zulu(release.expires_at)})"
 
 
-def _release_as_json(each: ReleaseStatus) -> dict[str, object]:
-    return {
-        "project": each.release.project,
-        "version": str(each.release.version),
-        "index": each.release.index,
-        "status": each.status,
-        "expires-at": _zulu(each.expires_at),
-        "digest": each.release.digest,
-        "notices": list(each.notices),
-        "files": [
-            {
-                "filename": file.filename,
-                "status": file.status,
-                "in-stage-file": file.artifact is not None,
-                "size": file.artifact.size if file.artifact else None,
-                "sha256": file.artifact.sha256 if file.artifact else None,
-                "notices": list(file.notices),
-            }
-            for file in each.files
-        ],
-    }
+def shortage(extension: Extension, asked: timedelta) -> str | None:
+    """Return what a person is told of an index that granted less than `asked`, None if it granted that."""
+    if extension.granted >= asked:
+        return None
+    granted = render(max(extension.granted, timedelta()))
+    return f"{label(extension.release)}: {render(asked)} more were asked for, the index granted {granted}"
 
 
 def _zulu(moment: datetime) -> str:

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 from threading import Lock
+from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Column
 
 from hatch_staged.client.publication import Step
 from hatch_staged.errors import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from rich.console import Console
     from rich.progress import TaskID
     from typing_extensions import Self
 
-    from hatch_staged.client.artifacts import Artifact
+    from hatch_staged.client.artifacts import Artifact, Release
     from hatch_staged.client.publication import Plan
 
 
 def reporter(console: Console, *, quiet: bool, verbose: bool = False) -> Lines | Bars:
     """Return what suits `console`; either is a context manager and a `hatch_staged.client.progress.Reporter`."""
-    if console.is_terminal and not quiet:
-        return Bars(console, verbose=verbose)
-    return Lines(console, quiet=quiet, verbose=verbose)
+    able = console.is_terminal and not console.is_dumb_terminal
+    return Bars(console, verbose=verbose) if able and not quiet else Lines(console, quiet=quiet, verbose=verbose)
 
 
 #: what a plan says of an artifact that is not there already
@@ -90,20 +91,25 @@ class Lines:
 
 
 class Bars(Lines):
-    """Bars with rate and time left, and the lines that are no progress above them."""
+    """Bars with rate and time left, and the lines that are no progress above them; `now` gives seconds."""
 
-    def __init__(self, console: Console, *, verbose: bool = False) -> None:
+    def __init__(self, console: Console, *, verbose: bool = False, now: Callable[[], float] = monotonic) -> None:
         super().__init__(console, verbose=verbose)
+        # a long name must leave room for what moves
+        name = Column(no_wrap=True, overflow="ellipsis", min_width=12, ratio=1)
         self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
+            TextColumn("{task.description}", markup=False, table_column=name),
+            BarColumn(bar_width=20),
             DownloadColumn(),
             TransferSpeedColumn(),
             TimeRemainingColumn(),
             console=console,
+            get_time=now,
+            expand=True,
         )
         self._lock = Lock()
         self._all: TaskID | None = None
+        self._planned: Release | None = None
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
@@ -116,16 +122,21 @@ class Bars(Lines):
         self._progress.stop()
 
     def planned(self, plan: Plan) -> None:
-        """Show the bar for all, as long as what there is to send."""
+        """Show the bar for all, as long as what there is to send; in the place of the one of an earlier plan."""
         super().planned(plan)
+        if self._all is not None and plan.release == self._planned:
+            self._progress.remove_task(self._all)
+        self._all, self._planned = None, plan.release
         sizes = [decision.artifact.size for decision in plan.having(Step.UPLOAD, Step.REPLACE)]
         if sizes:
             label = f"{plan.release.project} {plan.release.version}"
             self._all = self._progress.add_task(label, total=sum(sizes))
 
     def started(self, artifact: Artifact) -> None:
-        """Show the file's bar."""
+        """Show the file's bar; a new one if it is sent once more."""
         with self._lock:
+            if (before := self._tasks.pop(artifact.filename, None)) is not None:
+                self._progress.remove_task(before)
             self._tasks[artifact.filename] = self._progress.add_task(artifact.filename, total=artifact.size)
 
     def advanced(self, artifact: Artifact, n_bytes: int) -> None:
@@ -136,5 +147,6 @@ class Bars(Lines):
 
     def finished(self, artifact: Artifact) -> None:
         """Put a line in the place of the file's bar: only what is under way has one."""
-        self._progress.remove_task(self._tasks[artifact.filename])
+        with self._lock:
+            self._progress.remove_task(self._tasks.pop(artifact.filename))
         super().finished(artifact)

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 from hatch.publish.plugin.interface import PublisherInterface
 
-from hatch_staged import releases
+from hatch_staged import releases, status
 from hatch_staged.client import artifacts, checks, plugins, signing
+from hatch_staged.client.progress import Both
 from hatch_staged.client.staging import OnInterrupt
 from hatch_staged.errors import ConfigurationError
 from hatch_staged.hatch import context, progress, termination
 from hatch_staged.hatch.context import IndexOptions
 from hatch_staged.hatch.display import reporting, stderr_of
+from hatch_staged.outcome import Outcome
 from hatch_staged.stage.expected import missing
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ _KEYS: Mapping[str, Callable[[str], object]] = MappingProxyType(
         "expect": _patterns,
         "on-interrupt": _on_interrupt,
         "attest": _flag,
+        "json": _flag,
     }
 )
 
@@ -88,6 +91,8 @@ class Options:
     on_interrupt: OnInterrupt = OnInterrupt.KEEP
     #: whether artifacts get attestations that have none
     attest: bool = False
+    #: whether stdout gets the outcome as a JSON document
+    json: bool = False
 
     @classmethod
     def of(cls, given: Mapping[str, object]) -> Options:
@@ -113,6 +118,8 @@ class StagedPublisher(PublisherInterface):
         """Stage the files, folders and globs `specs`; without any, what the project's builds left."""
         with reporting():
             given = Options.of(options)
+        outcome = Outcome("stage")
+        with reporting(outcome if given.json else None):
             desk = context.open_desk(self.app, _index_options(options))
             configured = context.read_settings(self.app)
             found = artifacts.find(specs, root=Path(self.root), default=context.build_folder(self.app))
@@ -124,31 +131,35 @@ class StagedPublisher(PublisherInterface):
             if given.attest:
                 signing.require_extra()
             repository = desk.repository()
+            outcome.staging_at(repository.url)
             console, quiet = stderr_of(self.app), self.app.quiet
             if given.dry_run:
                 with progress.Lines(console, quiet=quiet, verbose=True) as lines:
+                    reporter = Both(lines, outcome)
                     for plan in releases.preview(desk, repository, found, prune=given.prune, signing=given.attest):
-                        lines.planned(plan)
+                        reporter.planned(plan)
                 self.app.display_info("Nothing was done: this was a dry run")
                 return
+            staged = []
             with (
                 termination.like_an_interrupt(),
-                progress.reporter(console, quiet=quiet, verbose=self.app.verbose) as reporter,
+                progress.reporter(console, quiet=quiet, verbose=self.app.verbose) as shown,
             ):
-                staged = list(
-                    releases.stage(
-                        desk,
-                        repository,
-                        found,
-                        jobs=given.jobs or configured.jobs,
-                        reporter=reporter,
-                        prune=given.prune,
-                        expected=given.expect or (),
-                        on_interrupt=given.on_interrupt,
-                        senders=further.senders(reporter.notice),
-                        make_signer=signing.ambient_signer if given.attest else None,
-                    )
-                )
+                reporter = Both(shown, outcome)
+                for release in releases.stage(
+                    desk,
+                    repository,
+                    found,
+                    jobs=given.jobs or configured.jobs,
+                    reporter=reporter,
+                    prune=given.prune,
+                    expected=given.expect or (),
+                    on_interrupt=given.on_interrupt,
+                    senders=further.senders(reporter.notice),
+                    make_signer=signing.ambient_signer if given.attest else None,
+                ):
+                    outcome.add(status.as_noted(release))
+                    staged.append(release)
             for release in staged:
                 self.app.display_success(f"{releases.label(release)} is staged on {repository.name}, not published")
             awaited = configured.expected if given.expect is None else given.expect

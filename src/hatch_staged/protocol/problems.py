@@ -18,6 +18,10 @@ class ProblemError(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     message: str
 
+    def sentence(self) -> str:
+        """Return what it tells a person: where, and what."""
+        return ": ".join(part for part in (self.source.strip(), self.message.strip()) if part)
+
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """A problem details object, with the extension members ``meta`` and ``errors``."""
@@ -31,9 +35,16 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[ProblemError, ...] = ()
 
     def sentences(self) -> str:
-        """Return all that the problem tells a person, as one line."""
-        told = (self.title, self.detail, *(f"{error.source}: {error.message}" for error in self.errors))
-        return "; ".join(part for part in (" ".join(each.split()) for each in told) if part)
+        """Return all that the problem tells a person, as sentences on one line; none of them twice."""
+        told = (self.title, self.detail, *(error.sentence() for error in self.errors))
+        # a dictionary, because it keeps the order
+        sentences = dict.fromkeys(_sentence(each) for each in told)
+        return " ".join(filter(None, sentences))
+
+
+def _sentence(text: str) -> str:
+    words = " ".join(text.split())
+    return words if not words or words[-1] in ".!?\u2026" else f"{words}."
 
 
 def encode(problem: Problem) -> bytes:

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 from hatch_staged.protocol.distributions import Distribution, Kind, parse_filename
 from hatch_staged.protocol.versions import LONGEST
-from hatch_staged.redaction import redact
+from hatch_staged.redaction import hide, redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,6 +117,7 @@ class StagedRelease:
     expected: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        hide(self.session_token)
         # The order of an index's answer means nothing: same release, same value, same bytes in the stage file.
         object.__setattr__(self, "artifacts", tuple(sorted(self.artifacts, key=lambda artifact: artifact.filename)))
         _check_url(f"{TOOL_TABLE}.index", self.index)

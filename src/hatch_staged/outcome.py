@@ -1,0 +1,169 @@
+"""What a command did, as one JSON document for programs: its keys are documented, and no secret is among them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hatch_staged.client.progress import Silent
+from hatch_staged.errors import one_line
+from hatch_staged.protocol.states import FileState
+
+if TYPE_CHECKING:
+    from hatch_staged.client.artifacts import Artifact
+    from hatch_staged.client.publication import Plan
+    from hatch_staged.errors import StagedError
+    from hatch_staged.status import ReleaseStatus
+
+
+class _Member(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
+    """What all members share: every key is always there."""
+
+
+class File(_Member, frozen=True, kw_only=True):
+    """A file of a release."""
+
+    filename: str
+    #: a file's state, or ``missing``; None where nobody knows it: it was not uploaded by this run
+    status: str | None
+    #: what `hatch publish --staged` decided about it; None for other commands, and for files that it left alone
+    step: str | None = None
+    in_stage_file: bool
+    #: None for a file that neither the stage file nor this run names, like `sha256`
+    size: int | None
+    sha256: str | None
+    notices: tuple[str, ...] = ()
+
+
+class Release(_Member, frozen=True, kw_only=True):
+    """A release, as far as the command came with it."""
+
+    project: str
+    version: str
+    index: str
+    #: a session's state, or ``gone``; None for one that is not staged, like `expires_at` and `digest`
+    status: str | None
+    expires_at: datetime | None
+    digest: str | None
+    notices: tuple[str, ...] = ()
+    files: tuple[File, ...]
+
+
+class Error(_Member, frozen=True, kw_only=True):
+    """Why the command failed; `where` and `hint` may be empty."""
+
+    what: str
+    where: str
+    hint: str
+
+
+class Document(_Member, frozen=True, kw_only=True):
+    """The whole."""
+
+    command: str
+    exit_code: int
+    releases: tuple[Release, ...]
+    notices: tuple[str, ...]
+    error: Error | None
+
+
+class Outcome(Silent):
+    """The outcome of `command`, as it grows; also a `hatch_staged.client.progress.Reporter`, which listens."""
+
+    def __init__(self, command: str) -> None:
+        self._command = command
+        self._index = ""
+        self._releases: dict[tuple[str, str], Release] = {}
+        self._plans: dict[tuple[str, str], Plan] = {}
+        self._uploaded: set[str] = set()
+        self._notices: list[str] = []
+
+    def add(self, found: ReleaseStatus) -> None:
+        """Take what has become of a release."""
+        plan = self._plans.get(_key(found.release.project, found.release.version))
+        steps = {} if plan is None else {each.artifact.filename: each.step.value for each in plan.decisions}
+        self._releases[_key(found.release.project, found.release.version)] = Release(
+            project=found.release.project,
+            version=str(found.release.version),
+            index=found.release.index,
+            status=found.status,
+            expires_at=_whole_seconds(found.expires_at),
+            digest=found.release.digest,
+            notices=found.notices,
+            files=tuple(
+                File(
+                    filename=file.filename,
+                    status=file.status,
+                    step=steps.get(file.filename),
+                    in_stage_file=file.artifact is not None,
+                    size=file.artifact.size if file.artifact else None,
+                    sha256=file.artifact.sha256 if file.artifact else None,
+                    notices=file.notices,
+                )
+                for file in found.files
+            ),
+        )
+
+    def staging_at(self, index: str) -> None:
+        """Take the URL of the index that the plans which follow are for."""
+        self._index = index
+
+    def planned(self, plan: Plan) -> None:
+        """Keep the plan."""
+        self._plans[_key(plan.release.project, plan.release.version)] = plan
+
+    def finished(self, artifact: Artifact) -> None:
+        """Keep that the index has it."""
+        self._uploaded.add(artifact.filename)
+
+    def notice(self, text: str) -> None:
+        """Keep what was told."""
+        self._notices.append(one_line(text))
+
+    def as_json(self, exit_code: int = 0, error: StagedError | None = None) -> str:
+        """Return the document."""
+        unfinished = {key: self._unfinished(plan) for key, plan in self._plans.items() if key not in self._releases}
+        document = Document(
+            command=self._command,
+            exit_code=exit_code,
+            releases=(*self._releases.values(), *unfinished.values()),
+            notices=tuple(self._notices),
+            error=None if error is None else _error(error),
+        )
+        return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+    def _unfinished(self, plan: Plan) -> Release:
+        return Release(
+            project=plan.release.project,
+            version=str(plan.release.version),
+            index=self._index,
+            status=None,
+            expires_at=None,
+            digest=None,
+            files=tuple(
+                File(
+                    filename=artifact.filename,
+                    status=FileState.COMPLETED.value if artifact.filename in self._uploaded else None,
+                    step=decision.step.value,
+                    in_stage_file=False,
+                    size=artifact.size,
+                    sha256=artifact.hashes["sha256"],
+                )
+                for decision in plan.decisions
+                for artifact in (decision.artifact,)
+            ),
+        )
+
+
+def _key(project: object, version: object) -> tuple[str, str]:
+    return str(project), str(version)
+
+
+def _error(error: StagedError) -> Error:
+    return Error(what=one_line(error.what), where=one_line(error.where), hint=one_line(error.hint))
+
+
+def _whole_seconds(moment: datetime) -> datetime:
+    return moment.astimezone(timezone.utc).replace(microsecond=0)
