@@ -259,6 +259,47 @@ def test_a_file_that_another_machine_has_begun_is_waited_for(
     assert not index.asked("POST", "/b/")
 
 
+def test_a_file_that_another_machine_has_completed_for_us(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    release = make_release(WHEEL)
+
+    def complete() -> None:
+        index.files[WHEEL].content = release.artifacts[0].path.read_bytes()
+        index.files[WHEEL].status = "completed"
+
+    index.script("POST", "/b/1$", problem(409, "It is completed"), then=complete)
+
+    stage(release, client, jobs=1, reporter=Silent())
+
+    assert index.removed == []
+    assert len(index.asked("POST", "/u$")) == 1
+
+
+def test_a_file_that_was_in_processing_a_moment_ago_is_replaced(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    release = make_release(WHEEL)
+    index.add_file(WHEEL, b"of another machine")
+    index.script("DELETE", "/f/1$", problem(409, "Not in this state"))
+
+    stage(release, client, jobs=1, reporter=Silent())
+
+    assert index.files[WHEEL].content == release.artifacts[0].path.read_bytes()
+
+
+def test_a_page_that_was_read_while_a_file_was_replaced(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    release = make_release(WHEEL)
+    index.script("GET", "/foo/$", *[problem(404, "No page yet")] * 2)
+
+    outcome = stage(release, client, jobs=1, reporter=Silent())
+
+    assert outcome.page is not None
+    assert len(index.asked("POST", "/b/")) == 1
+
+
 def test_what_another_machine_never_completes_is_taken_over(
     index: UploadServer, client: Client, make_release: MakeRelease, pauses: Pauses
 ) -> None:
@@ -347,9 +388,8 @@ def test_the_stage_is_read_back(index: UploadServer, client: Client, make_releas
     release = make_release(WHEEL)
     page = {"meta": {"api-version": "1.0"}, "name": "foo"}
     other = {"filename": WHEEL, "url": "f", "hashes": {"sha256": "00"}}
-    index.script(
-        "GET", "^/stage/", problem(404, "None yet"), reply(200, {**page, "files": [other]}, "application/json")
-    )
+    listed = reply(200, {**page, "files": [other]}, "application/json")
+    index.script("GET", "^/stage/", problem(404, "None yet"), listed, listed)
 
     with pytest.raises(WrongBytesError, match=WHEEL):
         stage(release, client, jobs=1, reporter=Silent())
@@ -495,7 +535,7 @@ def test_a_file_that_cannot_be_replaced(
             index.files[WHEEL] = File(WHEEL, old.hashes, len(right), old.number, "processing", right, 3)
             index.files[WHEEL].hashes = dict(release.artifacts[0].hashes)
 
-    index.script("DELETE", "/f/1$", problem(409, "Not now"), then=change)
+    index.script("DELETE", "/f/1$", *[problem(409, "Not now")] * (2 if removed is None else 1), then=change)
     if state == "canceled":
         index.script("GET", "/f/1$", index.file_status(old, 200, state="canceled"))
 

@@ -97,6 +97,11 @@ class Reconciliation:
         page = _page(self.release, self.client, session)
         problem = shortfall(self.release, session, page)
         if problem is not None:
+            # Somebody else may have replaced a file between the two looks.
+            session = self.client.session(session.links.session)
+            page = _page(self.release, self.client, session)
+            problem = shortfall(self.release, session, page)
+        if problem is not None:
             raise problem
         for notice in session.notices:
             self.reporter.notice(notice)

@@ -171,7 +171,10 @@ class _Attempt:
                 state = self.client.file_state(replaces)
                 if state is FileState.PROCESSING:
                     return None
-                if state not in {None, FileState.CANCELED}:
+                if state is FileState.COMPLETED:
+                    # It was in processing, by somebody else, and is not any more.
+                    self.client.delete_file(replaces)
+                elif state not in {None, FileState.CANCELED}:
                     raise
         try:
             return self.client.create_file(self.session, self.artifact, mechanism)
@@ -219,10 +222,14 @@ class _Attempt:
         return state is FileState.COMPLETED or self._nothing_came_of_it()
 
     def _is_displaced(self, file: FileUploadSession) -> bool:
-        """Whether our file is gone, and the session is not."""
+        """Whether our file is gone, or was completed by another machine that took it for its own; the session is not.
+
+        That happens when the answer to its creation was lost, and the file was found in the session.
+        """
         if not self.client.session(self.session.links.session).status.editable:
             return False
-        return self.client.file_state(file.links.file_upload_session) in {None, FileState.CANCELED}
+        left = {FileState.PENDING, FileState.ERROR}
+        return self.client.file_state(file.links.file_upload_session) not in left
 
     def _nothing_came_of_it(self) -> Literal[False]:
         self.reporter.advanced(self.artifact, -self.sent)
