@@ -14,6 +14,7 @@ import keyring
 import pytest
 import uvicorn
 from keyring.backends.null import Keyring as NoKeyring
+from tests.client.upload_server import UploadServer
 from tests.index.building import build
 
 from hatch_staged import releases
@@ -27,6 +28,7 @@ from hatch_staged.index.core import open_index
 from hatch_staged.local import LocalIndex
 from hatch_staged.releases import Desk
 from hatch_staged.repositories import Repository
+from hatch_staged.stage import stagefile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -197,3 +199,23 @@ def maintainer(team: TeamIndex, make_desk: MakeDesk) -> Maintainer:
     """Return somebody who stages at `team`."""
     desk = make_desk({"team": team.repository}, auth=team.secret)
     return Maintainer(desk.stage_file.parent, desk)
+
+
+@pytest.fixture
+def plain() -> Iterator[UploadServer]:
+    """Run an index without previews."""
+    with UploadServer() as server:
+        server.previews = False
+        yield server
+
+
+@pytest.fixture
+def at_plain(plain: UploadServer, make_desk: MakeDesk) -> Maintainer:
+    """Return somebody who stages at `plain`."""
+    desk = make_desk({"plain": Repository("plain", plain.endpoint)}, auth="secret", default_repo="plain")
+    return Maintainer(desk.stage_file.parent, desk)
+
+
+def in_file(who: Maintainer) -> dict[str, str]:
+    """Return project -> status of what the stage file says."""
+    return {release.project: release.status.value for release in stagefile.load(who.desk.stage_file).releases}

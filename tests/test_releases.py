@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy.exc import NoResultFound
 from tests.client.upload_server import SIMPLE_JSON, Reply, UploadServer, problem, reply
-from tests.conftest import Maintainer
+from tests.conftest import Maintainer, in_file
 
 from hatch_staged import releases
 from hatch_staged.client import staging
@@ -34,32 +34,10 @@ from hatch_staged.stage import stagefile
 from hatch_staged.stage.model import StageFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.conftest import Clock, MakeDesk, TeamIndex
 
     from hatch_staged.client.artifacts import Artifact
     from hatch_staged.stage.model import StagedRelease
-
-
-@pytest.fixture
-def plain() -> Iterator[UploadServer]:
-    """Run an index without previews."""
-    with UploadServer() as server:
-        server.previews = False
-        yield server
-
-
-@pytest.fixture
-def at_plain(plain: UploadServer, make_desk: MakeDesk) -> Maintainer:
-    """Return somebody who stages at `plain`."""
-    desk = make_desk({"plain": Repository("plain", plain.endpoint)}, auth="secret", default_repo="plain")
-    return Maintainer(desk.stage_file.parent, desk)
-
-
-def in_file(who: Maintainer) -> dict[str, str]:
-    """Return project -> status of what the stage file says."""
-    return {release.project: release.status.value for release in stagefile.load(who.desk.stage_file).releases}
 
 
 def test_staging_writes_each_release_into_the_stage_file(maintainer: Maintainer) -> None:

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.client.upload_server import UploadServer, problem
-from tests.conftest import Maintainer
+from tests.conftest import Maintainer, in_file
 
 from hatch_staged import releases, watching
 from hatch_staged.client.waiting import Waiter
 from hatch_staged.errors import NotAllowedError, StageGoneError, UnreachableError
 from hatch_staged.repositories import Repository
-from hatch_staged.stage import stagefile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.conftest import Clock, MakeDesk
 
@@ -54,26 +53,6 @@ class Meanwhile:
 def meanwhile(clock: Clock) -> Meanwhile:
     """Return what happens meanwhile: nothing yet."""
     return Meanwhile(clock)
-
-
-@pytest.fixture
-def plain() -> Iterator[UploadServer]:
-    """Run an index without previews."""
-    with UploadServer() as server:
-        server.previews = False
-        yield server
-
-
-@pytest.fixture
-def at_plain(plain: UploadServer, make_desk: MakeDesk) -> Maintainer:
-    """Return somebody who stages at `plain`."""
-    desk = make_desk({"plain": Repository("plain", plain.endpoint)}, auth="secret", default_repo="plain")
-    return Maintainer(desk.stage_file.parent, desk)
-
-
-def in_file(who: Maintainer) -> dict[str, str]:
-    """Return project -> status of what the stage file says."""
-    return {release.project: release.status.value for release in stagefile.load(who.desk.stage_file).releases}
 
 
 def elsewhere(who: Maintainer) -> Maintainer:

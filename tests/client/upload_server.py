@@ -12,15 +12,15 @@ import socket
 import sys
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Lock
 from typing import TYPE_CHECKING, Any
+
+from tests.in_thread import InThread
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
-    from types import TracebackType
 
-    from typing_extensions import Self
 
 UPLOAD_JSON = "application/vnd.pypi.upload.v2+json"
 PROBLEM_JSON = "application/problem+json"
@@ -83,7 +83,7 @@ class File:
     attestations: bytes = b""
 
 
-class UploadServer:
+class UploadServer(InThread):
     """The index: set its attributes before a request; `script` puts answers in the place of its own."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -119,22 +119,10 @@ class UploadServer:
         self._numbers = 0
         self._scripts: list[tuple[str, re.Pattern[str], list[Reply], Callable[[], object]]] = []
         self._lock = Lock()
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        super().__init__(_Server(("127.0.0.1", 0), _handler(self)))
         self._scheme = "http" if tls is None else "https"
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
-        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     @property
     def origin(self) -> str:

@@ -9,13 +9,8 @@ import base64
 import json
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
+from tests.in_thread import InThread
 
 TOKEN = "t0ken-of-the-owner"
 UPLOAD_JSON = "application/vnd.pypi.upload.v2+json"
@@ -47,7 +42,7 @@ def reply(status: int, message: object, kind: str = UPLOAD_JSON, **headers: str)
     return Reply(status, json.dumps(message).encode(), {"Content-Type": kind, **named})
 
 
-class FakeIndex:
+class FakeIndex(InThread):
     """The index.  `created` is the status of a session's creation; `script` has the answers to other requests."""
 
     def __init__(self) -> None:
@@ -59,19 +54,7 @@ class FakeIndex:
         #: (method, path) -> answers, one after the other; the last one stays
         self.script: dict[tuple[str, str], list[Reply]] = {}
         self.seen: list[Seen] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(ThreadingHTTPServer(("127.0.0.1", 0), _handler(self)))
 
     @property
     def origin(self) -> str:
