@@ -6,13 +6,8 @@ import selectors
 import socket
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
+from tests.in_thread import InThread
 
 
 @dataclass(frozen=True)
@@ -25,7 +20,7 @@ class Passed:
 
 
 @dataclass
-class ProxyServer:
+class ProxyServer(InThread):
     """Answers plain requests itself, and opens each tunnel to `upstream`, a port of this machine.
 
     With `status` set it refuses tunnels.
@@ -35,18 +30,9 @@ class ProxyServer:
     status: int = 200
     passed: list[Passed] = field(default_factory=list)
 
-    def __enter__(self) -> Self:
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
-        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def __post_init__(self) -> None:
+        """Bind a free port."""
+        super().__init__(_Server(("127.0.0.1", 0), _handler(self)))
 
     @property
     def host(self) -> str:

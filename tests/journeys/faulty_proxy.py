@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Condition, Thread
+from threading import Condition
 from typing import TYPE_CHECKING
+
+from tests.in_thread import InThread
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Mapping
-    from types import TracebackType
 
-    from typing_extensions import Self
 
 #: A connection on which nothing comes for longer belongs to somebody who hangs (seconds).
 PATIENCE = 30
@@ -103,7 +103,7 @@ class Trap:
 
 
 @dataclass
-class FaultyProxy:
+class FaultyProxy(InThread):
     """The proxy to the index at `port`: a context manager; `url` is its root.
 
     `faults` names those requests, counted from one, to which something happens; the details are up to `chance`.
@@ -122,18 +122,9 @@ class FaultyProxy:
     _late: list[tuple[int, _Request]] = field(default_factory=list)
     _changed: Condition = field(default_factory=Condition)
 
-    def __enter__(self) -> Self:
-        self._server = _Server(self)
-        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def __post_init__(self) -> None:
+        """Bind a free port."""
+        super().__init__(_Server(self))
 
     @property
     def url(self) -> str:
