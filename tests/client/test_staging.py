@@ -13,6 +13,7 @@ from tests.client.upload_server import DROP, LOSE, File, Reply, problem, reply
 
 from hatch_staged.client.progress import Silent
 from hatch_staged.client.publication import Step
+from hatch_staged.client.reconciliation import LOOKS
 from hatch_staged.client.sending import by_http_post_bytes
 from hatch_staged.client.staging import OnInterrupt, stage
 from hatch_staged.errors import (
@@ -300,6 +301,24 @@ def test_a_page_that_was_read_while_a_file_was_replaced(
     assert len(index.asked("POST", "/b/")) == 1
 
 
+def test_a_file_that_another_machine_is_just_replacing_is_not_sent_again(
+    index: UploadServer, client: Client, make_release: MakeRelease, pauses: Pauses
+) -> None:
+    release = make_release(WHEEL)
+    content = release.artifacts[0].path.read_bytes()
+    completed = index.file_status(File("", {}, 0, 1), 200, state="completed")
+    index.script("POST", "/c/1$", completed, then=index.files.clear)
+    none_yet = problem(404, "No page yet")
+    index.script("GET", "/foo/$", none_yet)
+    index.script("GET", "/foo/$", none_yet, then=lambda: index.add_file(WHEEL, content))
+
+    outcome = stage(release, client, jobs=1, reporter=Silent())
+
+    assert outcome.session.files[WHEEL].status is FileState.COMPLETED
+    assert len(index.asked("POST", "/u$")) == 1
+    assert pauses == [0.5]
+
+
 def test_what_another_machine_never_completes_is_taken_over(
     index: UploadServer, client: Client, make_release: MakeRelease, pauses: Pauses
 ) -> None:
@@ -309,7 +328,7 @@ def test_what_another_machine_never_completes_is_taken_over(
     stage(release, client, jobs=1, reporter=Silent())
 
     assert index.removed == [WHEEL]
-    assert sum(pauses) == 120
+    assert sum(pauses[1:]) == 120
     assert index.files[WHEEL].status == "completed"
 
 
@@ -389,7 +408,7 @@ def test_the_stage_is_read_back(index: UploadServer, client: Client, make_releas
     page = {"meta": {"api-version": "1.0"}, "name": "foo"}
     other = {"filename": WHEEL, "url": "f", "hashes": {"sha256": "00"}}
     listed = reply(200, {**page, "files": [other]}, "application/json")
-    index.script("GET", "^/stage/", problem(404, "None yet"), listed, listed)
+    index.script("GET", "^/stage/", problem(404, "None yet"), *[listed] * LOOKS)
 
     with pytest.raises(WrongBytesError, match=WHEEL):
         stage(release, client, jobs=1, reporter=Silent())
