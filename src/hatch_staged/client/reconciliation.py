@@ -132,7 +132,9 @@ def preview(release: Release, client: Client, session: Session | None, *, prune:
     """
     if session is None:
         return Plan(release, tuple(Decision(artifact, Step.UPLOAD) for artifact in release.artifacts))
-    page = _page(release, client, session)
+    # what is not completed is not listed, and a session that is new has nothing that is
+    held = any(file.status is FileState.COMPLETED for file in session.files.values())
+    page = _page(release, client, session) if held else None
     made = plan(release, session, page, prune=prune)
     return attesting.late(made, session, page, client, signing=signing)
 
