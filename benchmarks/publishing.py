@@ -33,6 +33,11 @@ OURS = "hatch publish --staged"
 FLOOR = "floor"
 
 _RIVALS = ("twine", "uv")
+_VARIABLES = (
+    ("HATCH_INDEX_USER", "HATCH_INDEX_AUTH"),
+    ("TWINE_USERNAME", "TWINE_PASSWORD"),
+    ("UV_PUBLISH_USERNAME", "UV_PUBLISH_PASSWORD"),
+)
 _FLOOR = """
 import hashlib, pathlib, sys
 for path in pathlib.Path(sys.argv[1]).iterdir():
@@ -121,23 +126,23 @@ def cost_of_publishing(who: str, project: Path, scripts: Path, round_trip: float
             "uv": [str(scripts / "uv"), "publish", "--publish-url", f"{root}legacy/", *wheels],
         }[who]
         (project / ".stage.toml").unlink(missing_ok=True)
-        return cost_of(command, folder=project, environment=_environment(folder, secret))
+        return cost_of(command, folder=project, environment=environment(folder, secret))
 
 
-def _environment(folder: Path, secret: str) -> Mapping[str, str]:
-    """Return the credentials for each of them, and folders where nothing is remembered."""
-    token = {"USERNAME": "__token__", "PASSWORD": secret}
-    return {
+def environment(folder: Path, secret: str = "") -> Mapping[str, str]:
+    """Return where Hatch keeps what it has, in `folder`, and the credentials for each of them, if there are any."""
+    told = {
         **os.environ,
-        **{f"{who}_{key}": value for who in ("TWINE", "UV_PUBLISH") for key, value in token.items()},
-        "HATCH_INDEX_USER": "__token__",
-        "HATCH_INDEX_AUTH": secret,
         "HATCH_DATA_DIR": str(folder / "hatch"),
         "HATCH_CACHE_DIR": str(folder / "cache"),
         "TWINE_NON_INTERACTIVE": "1",
         # as installers leave it
         "PYTHONDONTWRITEBYTECODE": "",
     }
+    if secret:
+        for user, password in _VARIABLES:
+            told |= {user: "__token__", password: secret}
+    return told
 
 
 def make_project(folder: Path, kind: Kind) -> Path:
