@@ -170,7 +170,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_keyring: None) -> P
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("USERPROFILE", str(folder))
-    for name in ("STAGED", "STAGE_FILE", "DEBUG", "INDEX_REPO", "INDEX_USER", "INDEX_AUTH"):
+    for name in ("STAGED", "STAGE_FILE", "STAGE_TOKEN", "STAGE_URL", "DEBUG", "INDEX_REPO", "INDEX_USER", "INDEX_AUTH"):
         monkeypatch.delenv(f"HATCH_{name}", raising=False)
     # the CI service that runs the tests is not theirs
     for name in SERVICES:

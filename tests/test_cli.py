@@ -105,6 +105,7 @@ def test_extend(run: Run, maintainer: Maintainer) -> None:
     [staged] = maintainer.stage("foo-1.0.tar.gz")
     granted = run("stage", "extend", "2h")
     [now] = stagefile.load(maintainer.desk.stage_file).releases
+    assert staged.expires_at is not None
     assert now.expires_at == staged.expires_at + timedelta(hours=2)
     told = f"foo 1.0 expires in 7 days ({now.expires_at:%Y-%m-%dT%H:%M:%SZ})\n"
     assert (granted.exit_code, granted.stdout, granted.stderr) == (0, told, "")
@@ -175,6 +176,32 @@ def test_pull_and_publish_without_words(run: Run, maintainer: Maintainer, team: 
     assert in_file(maintainer.folder) == ["published"]
     assert run("stage", "pull", "foo").exit_code == 2
     assert run("stage", "pull").exit_code == 2
+
+
+def test_pull_without_credentials(
+    run: Run, maintainer: Maintainer, team: TeamIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [staged] = maintainer.stage("foo-1.0.tar.gz")
+    stage_file = maintainer.desk.stage_file
+    written = stage_file.read_bytes()
+    assert staged.session_token is not None
+    assert staged.stage is not None
+    for variables, arguments in (
+        ({}, ("--token", staged.session_token, "--repo", team.url)),
+        ({}, ("--url", staged.stage)),
+        ({"TOKEN": staged.session_token}, ("--repo", team.url)),
+        ({"URL": staged.stage}, ("foo==1.0",)),
+        ({"URL": f"{team.root}stage/another/simple/"}, ("--token", staged.session_token, "--repo", team.url)),
+        ({"TOKEN": "another", "URL": ""}, ("--url", staged.stage)),
+    ):
+        stage_file.unlink()
+        with monkeypatch.context() as patched:
+            for name, value in variables.items():
+                patched.setenv(f"HATCH_STAGE_{name}", value)
+            pulled = run("stage", "pull", *arguments)
+        assert (pulled.exit_code, pulled.output) == (0, f"foo 1.0: 1 files, in {stage_file}\n")
+        assert stage_file.read_bytes() == written
+    assert main("pull", "--token", "unknown-token-of-nobody", "--repo", team.url) == 3
 
 
 @pytest.mark.parametrize(

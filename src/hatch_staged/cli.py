@@ -10,6 +10,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from hatch_staged import durations
 from hatch_staged.conformance.command import conformance
@@ -137,7 +138,8 @@ def extend(desk: Desk, telling: Telling, *, duration: timedelta) -> None:
     if not duration:
         raise ConfigurationError("no time is nothing to extend by", hint="hatch stage extend 2h")
     for extension in releases.extend(desk, releases.live_in_stage_file(desk), duration):
-        telling.done(status.as_noted(extension.release), display.expiry(extension.release, desk.now()))
+        ends = display.expiry(extension.release.expires_at, desk.now())
+        telling.done(status.as_noted(extension.release), f"{releases.label(extension.release)} {ends}")
         if (shortage := display.shortage(extension, duration)) is not None:
             telling.notice(shortage)
 
@@ -162,13 +164,20 @@ def wait(desk: Desk, telling: Telling, *, timeout: timedelta | None) -> None:
 
 
 @stage.command()
-@click.argument("release", metavar="NAME==VERSION")
+@click.argument("release", metavar="[NAME==VERSION]", required=False)
+@click.option("--token", envvar="HATCH_STAGE_TOKEN", show_envvar=True, help="The session token of its stage")
+@click.option("--url", envvar="HATCH_STAGE_URL", show_envvar=True, help="The URL of its stage")
 @_with_desk
-def pull(desk: Desk, telling: Telling, *, release: str) -> None:
-    """Write the stage file from what the index says of a staged release."""
-    from hatch_staged import releases, status  # noqa: PLC0415 - see above
+def pull(desk: Desk, telling: Telling, *, release: str | None, token: str | None, url: str | None) -> None:
+    """Write the stage file from what the index says of a staged release.
 
-    pulled = releases.pull(desk, release)
+    It is named NAME==VERSION, which takes credentials, or by the session token or the URL of its stage.
+    """
+    from hatch_staged import pulling, releases, status  # noqa: PLC0415 - see above
+
+    source = click.get_current_context().get_parameter_source
+    typed = frozenset(name for name in ("token", "url") if source(name) is ParameterSource.COMMANDLINE)
+    pulled = pulling.pull(desk, release, pulling.Capability(token, url, typed))
     telling.done(
         status.as_noted(pulled), f"{releases.label(pulled)}: {len(pulled.artifacts)} files, in {desk.stage_file}"
     )

@@ -41,7 +41,8 @@ class ReleaseStatus:
 
     release: StagedRelease
     status: str
-    expires_at: datetime
+    #: None where neither the index nor the stage file says
+    expires_at: datetime | None
     files: tuple[FileStatus, ...] = ()
     notices: tuple[str, ...] = ()
     ended: StageGoneError | None = None
@@ -66,6 +67,8 @@ def look(desk: Desk, release: StagedRelease) -> tuple[ReleaseStatus, float | Non
     A session that the index does not know (any more) may be that of a published release.
     """
     repository = desk.repository_of(release)
+    if release.session is None:
+        return _ask_the_stage(desk, release, repository), None
     try:
         # Without previews there is nothing to look at but the session, so somebody is asked for credentials.
         with desk.connections.open(repository, ask=release.stage is None) as client:
@@ -78,8 +81,7 @@ def look(desk: Desk, release: StagedRelease) -> tuple[ReleaseStatus, float | Non
         # A holder of the stage file need not be somebody who may upload, if there is a stage to look at.
         if release.stage is None:
             raise
-        with desk.connections.hurried(repository) as client:
-            return _as_the_stage_says(release, repository, client, desk.now()), None
+        return _ask_the_stage(desk, release, repository), None
 
 
 def _as_is_left(desk: Desk, release: StagedRelease, client: Client, unknown: StageGoneError) -> ReleaseStatus:
@@ -109,9 +111,10 @@ def _as_the_session_says(release: StagedRelease, session: Session, now: datetime
     return ReleaseStatus(release, session.status.value, session.expires_at, tuple(files), session.notices, ended)
 
 
-def _as_the_stage_says(release: StagedRelease, repository: Repository, client: Client, now: datetime) -> ReleaseStatus:
+def _ask_the_stage(desk: Desk, release: StagedRelease, repository: Repository) -> ReleaseStatus:
     try:
-        fate = liveness.check(release, read_page=client.project_page, simple=repository.simple, now=now)
+        with desk.connections.hurried(repository) as client:
+            fate = liveness.check(release, read_page=client.project_page, simple=repository.simple, now=desk.now())
     except StageGoneError as error:
         return _ended(release, error)
     if isinstance(fate, Published):

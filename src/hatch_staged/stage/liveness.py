@@ -71,7 +71,7 @@ def check(release: StagedRelease, *, read_page: ReadPage, simple: str | None, no
     if release.stage is None:
         raise StagedError(
             f"{release.project} {release.version} cannot be had before it is published: its index has no previews",
-            where=redact(release.session),
+            where=redact(release.place),
             hint="install it from where it was built, or after it is published",
         )
     raise _gone(release, "is gone: canceled, published or unknown to the index", simple)
@@ -82,7 +82,9 @@ def refuse_expired(release: StagedRelease, *, simple: str | None, now: datetime)
 
     What is published does not expire.
     """
-    if release.status is not SessionState.PUBLISHED and release.expires_at <= now:
+    if release.status is SessionState.PUBLISHED or release.expires_at is None:
+        return
+    if release.expires_at <= now:
         raise _gone(release, f"expired at {release.expires_at:%Y-%m-%d %H:%M %Z}", simple)
 
 
@@ -115,5 +117,5 @@ def _gone(release: StagedRelease, what: str, simple: str | None) -> StageGoneErr
     hint = "stage it again, or remove the stage file to go on with the checkout"
     if simple is None:
         hint += "; if it was published, set 'simple' of its index"
-    where = redact(release.stage or release.session)
-    return StageGoneError(f"the stage of {release.project} {release.version} {what}", where=where, hint=hint)
+    what = f"the stage of {release.project} {release.version} {what}"
+    return StageGoneError(what, where=redact(release.place), hint=hint)

@@ -158,11 +158,11 @@ def _release(package: Package) -> StagedRelease:
         requires_python=package.requires_python,
         artifacts=tuple(artifacts),
         index=_required(tool, "index", str),
-        session=_required(tool, "session", str),
+        session=_optional(tool, "session", str),
         stage=_optional(tool, "stage", str),
         session_token=_optional(tool, "session-token", str),
         status=_status(_required(tool, "status", str)),
-        expires_at=_required(tool, "expires-at", datetime),
+        expires_at=_optional(tool, "expires-at", datetime),
         expected=_texts(tool, "expected"),
     )
     if _required(tool, "digest", str) != release.digest:
@@ -260,13 +260,15 @@ def _artifact_table(artifact: StagedArtifact) -> InlineTable:
 def _tool_table(release: StagedRelease) -> Table:
     table = tomlkit.table()
     table["index"] = release.index
-    table["session"] = release.session
+    if release.session is not None:
+        table["session"] = release.session
     if release.stage is not None:
         table["stage"] = release.stage
     if release.session_token is not None:
         table["session-token"] = release.session_token
     table["status"] = release.status.value
-    table["expires-at"] = release.expires_at.astimezone(timezone.utc)
+    if release.expires_at is not None:
+        table["expires-at"] = release.expires_at.astimezone(timezone.utc)
     table["digest"] = release.digest
     if release.expected:
         table["expected"] = list(release.expected)

@@ -35,10 +35,10 @@ class Standing:
         name = f"{self.release.project} {self.release.version}"
         if isinstance(self.fate, Published):
             return f"{name} as published (the bytes that were staged)"
-        expiry = expires_in(self.release.expires_at, now)
+        expiry = [] if self.release.expires_at is None else [expires_in(self.release.expires_at, now)]
         if self.fate is None:
-            return f"{name} from the stage (its index cannot be reached; {expiry})"
-        return f"{name} from the stage ({self.release.status.value}, {expiry})"
+            return f"{name} from the stage ({'; '.join(['its index cannot be reached', *expiry])})"
+        return f"{name} from the stage ({', '.join([self.release.status.value, *expiry])})"
 
 
 @dataclass(frozen=True)
