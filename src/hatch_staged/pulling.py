@@ -20,8 +20,9 @@ from hatch_staged.errors import ConfigurationError, ProtocolError, StagedError, 
 from hatch_staged.protocol.distributions import parse_filename
 from hatch_staged.protocol.versions import parse_version
 from hatch_staged.redaction import hide, redact
-from hatch_staged.releases import keep, load_or_empty
+from hatch_staged.releases import keep_new, load_or_empty
 from hatch_staged.stage import entries
+from hatch_staged.stage.session_tokens import refuse_unless_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -108,14 +109,11 @@ def _by_name(desk: Desk, wanted: Named) -> StagedRelease:
             )
         page = client.project_page(session.links.stage, wanted.project)
         staged = entries.from_session(repository.url, session, page, project=wanted.project, version=wanted.version)
-    keep(desk, staged)
-    return staged
+    return keep_new(desk, staged)
 
 
 def _by_token(desk: Desk, token: str, wanted: Named | None) -> StagedRelease:
-    if not token.isprintable() or " " in token or not token.strip("."):
-        # one of dots would lead out of the folder of stages
-        raise ConfigurationError("this is no session token", hint="copy the `session-token` of a stage file")
+    refuse_unless_token(token)
     repository = desk.repository()
     # "The stage URL MUST be calculable from the session token, using a format documented by the index": that of ours.
     stage = urljoin(f"{repository.url.rstrip('/')}/", f"../stage/{quote(token, safe='')}/simple/")
@@ -227,5 +225,4 @@ def _written(
     version = _version(page, stage, wanted)
     name = canonicalize_name(page.name)
     staged = entries.from_stage(index, stage, page, session_token=token, project=name, version=version)
-    keep(desk, staged)
-    return staged
+    return keep_new(desk, staged)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from hatch_staged.stage import entries, liveness, stagefile
 from hatch_staged.stage.expected import missing
 from hatch_staged.stage.liveness import Published
 from hatch_staged.stage.model import StagedArtifact, StagedRelease, StageFile
+from hatch_staged.stage.session_tokens import SessionTokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -57,7 +58,8 @@ class Desk:
     """What a user works with: the stage file, the indexes, the folder of downloads, the clock.
 
     `repo` is the index that the user asked for this time, None for the configured one (`default_repo`).  `expected` are
-    patterns of the file names that a whole release has, by the configuration.
+    patterns of the file names that a whole release has, by the configuration.  `share_token` is whether what is staged
+    or pulled is written into the stage file with its session token; `tokens` are those that are not there.
     """
 
     stage_file: Path
@@ -67,6 +69,15 @@ class Desk:
     default_repo: str
     now: Callable[[], datetime] = utc_now
     expected: tuple[str, ...] = ()
+    share_token: bool = True
+    tokens: SessionTokens = field(default_factory=SessionTokens)
+
+    def read(self) -> StageFile:
+        """Return what the stage file says, with the session tokens that are not in it, as far as they are known.
+
+        Raises `ConfigurationError` if there is none, or a wrong one.
+        """
+        return self.tokens.fill(stagefile.load(self.stage_file))
 
     def repository(self) -> Repository:
         """Return the index that the user asked for, or the configured one."""
@@ -161,8 +172,7 @@ def stage(
                 local=_on_disk(release, desk.stage_file) if outcome.page is None else (),
                 expected=expected,
             )
-            keep(desk, staged)
-            yield staged
+            yield keep_new(desk, staged)
 
 
 def staged_before(desk: Desk) -> frozenset[str]:
@@ -178,7 +188,7 @@ def load_or_empty(path: Path) -> StageFile:
 
 def in_stage_file(desk: Desk) -> tuple[StagedRelease, ...]:
     """Return the releases of the stage file; raise `ConfigurationError` if there are none."""
-    releases = stagefile.load(desk.stage_file).releases
+    releases = desk.read().releases
     if not releases:
         raise ConfigurationError("the stage file names no release", where=str(desk.stage_file))
     return releases
@@ -380,6 +390,15 @@ def mark(desk: Desk, release: StagedRelease, state: SessionState) -> StagedRelea
     marked = replace(release, status=state)
     keep(desk, marked)
     return marked
+
+
+def keep_new(desk: Desk, release: StagedRelease) -> StagedRelease:
+    """Write `release`, which was just staged or pulled, into the stage file, and return it as it is there."""
+    if not desk.share_token and release.stage is not None:
+        release = replace(release, shares_token=False)
+        desk.tokens.remember(release)
+    keep(desk, release)
+    return release
 
 
 def keep(desk: Desk, release: StagedRelease) -> None:

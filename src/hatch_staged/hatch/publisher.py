@@ -21,6 +21,7 @@ from hatch_staged.hatch.context import IndexOptions
 from hatch_staged.hatch.display import reporting, stderr_of
 from hatch_staged.outcome import Outcome
 from hatch_staged.stage.expected import missing
+from hatch_staged.stage.session_tokens import VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -166,7 +167,11 @@ class StagedPublisher(PublisherInterface):
             if absent := missing(awaited, staged):
                 self.app.display_info(f"Not there yet, of what the whole release has: {', '.join(absent)}")
             self.app.display_info(f"{desk.stage_file} names it: test it, then `hatch stage publish` or `cancel`")
-            if _would_be_committed(desk.stage_file):
+            if not desk.share_token:
+                self.app.display_info(
+                    f"No secret is in it; elsewhere it needs {VARIABLE}, which `hatch stage export --format env` prints"
+                )
+            elif _would_be_committed(desk.stage_file):
                 self.app.display_warning(
                     f"git does not ignore {desk.stage_file.name}: whoever gets it can install this unpublished release"
                 )

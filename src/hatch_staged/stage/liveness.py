@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from hatch_staged.errors import StagedError, StageGoneError, WrongBytesError
+from hatch_staged.errors import NotAllowedError, StagedError, StageGoneError, WrongBytesError
 from hatch_staged.protocol.states import SessionState
 from hatch_staged.redaction import redact
+from hatch_staged.stage import session_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,13 +48,15 @@ def check(release: StagedRelease, *, read_page: ReadPage, simple: str | None, no
     """Return what has become of the stage of `release`.
 
     `simple` is the simple index where published releases appear, None if it is not known.  Raises `StageGoneError` if
-    the stage is canceled, expired or unknown and the release not public; `StagedError` if it is not public and its
-    index has no previews; `WrongBytesError` if the stage or the public release has other bytes by now; and what
-    `read_page` raises: whether to go on without the index is the caller's decision.
+    the stage is canceled, expired or unknown and the release not public; `NotAllowedError` if it is not public, and its
+    session token not known; `StagedError` if it is not public and its index has no previews; `WrongBytesError` if the
+    stage or the public release has other bytes by now; and what `read_page` raises: whether to go on without the index
+    is the caller's decision.
     """
     if release.status is SessionState.CANCELED:
         raise _gone(release, "was canceled", simple)
-    if release.status is not SessionState.PUBLISHED and release.stage is not None:
+    token_missing = session_tokens.is_missing(release)
+    if release.status is not SessionState.PUBLISHED and release.stage is not None and not token_missing:
         page = read_page(release.stage, release.project)
         if page is not None:
             _verify_stage(release, page, release.stage)
@@ -68,6 +71,8 @@ def check(release: StagedRelease, *, read_page: ReadPage, simple: str | None, no
             release, "was published" if simple is None else "was published, but its index lists no such files", simple
         )
     refuse_expired(release, simple=simple, now=now)
+    if token_missing:
+        raise _locked(release)
     if release.stage is None:
         raise StagedError(
             f"{release.project} {release.version} cannot be had before it is published: its index has no previews",
@@ -111,6 +116,15 @@ def _published(release: StagedRelease, page: ProjectPage, simple: str) -> Publis
             raise WrongBytesError(what, where=redact(simple), hint="install nothing; ask whoever published it")
         urls[artifact.filename] = file.url
     return Published(urls) if len(urls) == len(release.artifacts) else None
+
+
+def _locked(release: StagedRelease) -> NotAllowedError:
+    variables = f"{session_tokens.VARIABLE}, or {session_tokens.variable_of(release.project)} where there are several"
+    return NotAllowedError(
+        f"the stage of {release.project} {release.version} needs its session token, which is not in the stage file",
+        where=redact(release.place),
+        hint=f"set {variables}; `hatch stage export --format env` prints it where the release was staged",
+    )
 
 
 def _gone(release: StagedRelease, what: str, simple: str | None) -> StageGoneError:

@@ -116,6 +116,8 @@ class StagedRelease:
     expires_at: datetime | None
     #: patterns of the file names that the whole release has, as far as whoever staged it said so
     expected: tuple[str, ...] = ()
+    #: whether the stage file has the session token; see `hatch_staged.stage.session_tokens`
+    shares_token: bool = True
 
     def __post_init__(self) -> None:
         hide(self.session_token)

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -22,6 +23,7 @@ from hatch_staged.errors import ConfigurationError, StagedError
 from hatch_staged.protocol.distributions import Kind
 from hatch_staged.protocol.states import SessionState
 from hatch_staged.protocol.versions import parse_version
+from hatch_staged.stage import session_tokens
 from hatch_staged.stage.model import (
     LOCK_VERSION,
     TOOL_NAME,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["InvalidEntryError", "StageFile", "StagedArtifact", "StagedRelease", "dump", "load", "parse", "write"]
 
 HEADER = "Written by hatch-staged. Whoever holds this file can install this unpublished release."
+HEADER_WITHOUT_SECRETS = f"Written by hatch-staged. No secret is in it: it is of use with {session_tokens.VARIABLE}."
 
 _MEND = "mend it, or remove it and write it anew with 'hatch publish --staged' or 'hatch stage pull'"
 
@@ -107,15 +110,19 @@ def parse(text: str, where: Path | str) -> StageFile:
 
 
 def dump(stage_file: StageFile) -> str:
-    """Return the text of a stage file: sorted, times in UTC, nothing that is not in `stage_file`."""
+    """Return the text of a stage file: sorted, times in UTC, nothing that is not in `stage_file`.
+
+    Raises `ConfigurationError` if a session token cannot be left out that shall be.
+    """
     document = tomlkit.document()
-    document.add(tomlkit.comment(HEADER))
+    shared = not stage_file.releases or any(release.shares_token for release in stage_file.releases)
+    document.add(tomlkit.comment(HEADER if shared else HEADER_WITHOUT_SECRETS))
     document["lock-version"] = LOCK_VERSION
     document["created-by"] = TOOL_NAME
     if stage_file.releases:
         packages = tomlkit.aot()
         for release in stage_file.releases:
-            packages.append(_package_table(release))
+            packages.append(_package_table(release if release.shares_token else session_tokens.withheld(release)))
         document["packages"] = packages
     else:
         document["packages"] = tomlkit.array()
@@ -167,7 +174,8 @@ def _release(package: Package) -> StagedRelease:
     )
     if _required(tool, "digest", str) != release.digest:
         raise InvalidEntryError(f"{TOOL_TABLE}.digest", "does not fit the hashes above: the file was edited by hand")
-    return release
+    session_tokens.check(release)
+    return replace(release, shares_token=not session_tokens.is_missing(release))
 
 
 def _artifact(entry: PackageWheel | PackageSdist) -> StagedArtifact:
