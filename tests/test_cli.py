@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import venv
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -202,6 +203,26 @@ def test_pull_without_credentials(
         assert (pulled.exit_code, pulled.output) == (0, f"foo 1.0: 1 files, in {stage_file}\n")
         assert stage_file.read_bytes() == written
     assert main("pull", "--token", "unknown-token-of-nobody", "--repo", team.url) == 3
+
+
+@pytest.mark.usefixtures("team")
+def test_install(run: Run, maintainer: Maintainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    maintainer.stage("bar-2.0-py3-none-any.whl", "foo-1.0-py3-none-any.whl")
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    nowhere = run("stage", "install", "--no-deps")
+    assert (nowhere.exit_code, nowhere.stdout) == (2, "")
+    assert nowhere.stderr.startswith("no virtual environment is active\n")
+    venv.create(tmp_path / "made", with_pip=False)
+    monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / "made"))
+    # what is not ours is the installer's, before and after the two dashes
+    first = run("stage", "install", "--no-deps", "-i", "http://127.0.0.1:9/", "foo[extra]", "-q", "--", "--no-cache")
+    assert (first.exit_code, first.output) == (0, "")
+    assert len([*(tmp_path / "made").rglob("direct_url.json")]) == 2
+    again = run("stage", "install", "--json", "--", "--offline")
+    assert [release["project"] for release in json.loads(again.stdout)["releases"]] == ["bar", "foo"]
+    refused = run("stage", "install", "--no-such-option-of-any-installer")
+    assert refused.exit_code == 1
+    assert "could not install what is staged (exit code 2)" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ Hatch imports this module at every start, so what a verb needs beyond click is i
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -181,6 +182,25 @@ def pull(desk: Desk, telling: Telling, *, release: str | None, token: str | None
     telling.done(
         status.as_noted(pulled), f"{releases.label(pulled)}: {len(pulled.artifacts)} files, in {desk.stage_file}"
     )
+
+
+@stage.command(context_settings={"ignore_unknown_options": True})
+@click.option("--python", metavar="PYTHON", help="An interpreter, or the folder of a virtual environment")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[ARGS]...")
+@_with_desk
+def install(desk: Desk, telling: Telling, *, python: str | None, arguments: tuple[str, ...]) -> None:
+    """Install what the stage file names into the active virtual environment, or into any other.
+
+    ARGS are for the installer, pip or uv: `foo[extra]`, `-e .`, `--no-deps`. All of them after `--`, where one is
+    among our options.
+    """
+    from hatch_staged import installing, releases, status  # noqa: PLC0415 - see above
+
+    found = installing.find_python(python, os.environ)
+    verbosity = click.get_current_context().obj.verbosity
+    target = installing.Target(found, arguments, verbosity)
+    for standing in installing.install(desk, target, tell=telling.progress):
+        telling.done(status.as_seen(standing), f"{releases.label(standing.release)} is installed for {found}")
 
 
 stage.add_command(serve)

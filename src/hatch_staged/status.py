@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hatch_staged.errors import NotAllowedError, StageGoneError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hatch_staged.releases import Desk
     from hatch_staged.repositories import Repository
     from hatch_staged.stage.model import StagedArtifact, StagedRelease
+    from hatch_staged.stage.use import Standing
 
 
 MISSING = "missing"
@@ -130,6 +131,12 @@ def _published(release: StagedRelease) -> ReleaseStatus:
 def as_noted(release: StagedRelease) -> ReleaseStatus:
     """Return the status that the stage file notes, where a verb has just written it."""
     return ReleaseStatus(release, release.status.value, release.expires_at, _as_staged(release))
+
+
+def as_seen(standing: Standing) -> ReleaseStatus:
+    """Return the status of a release as a holder of the stage file sees it."""
+    status = SessionState.PUBLISHED if isinstance(standing.fate, Published) else standing.release.status
+    return replace(as_noted(standing.release), status=status.value)
 
 
 def _as_staged(release: StagedRelease) -> tuple[FileStatus, ...]:

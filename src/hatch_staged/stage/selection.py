@@ -45,7 +45,9 @@ from packaging.tags import sys_tags
 tags = [(tag.interpreter, tag.abi, tag.platform) for tag in sys_tags()]
 version = "%d.%d.%d" % sys.version_info[:3]
 markers = default_environment()
-print(json.dumps({"executable": sys.executable, "version": version, "markers": markers, "tags": tags}))
+has_pip = importlib.util.find_spec("pip") is not None
+answer = {"executable": sys.executable, "version": version, "markers": markers, "tags": tags, "has_pip": has_pip}
+print(json.dumps(answer))
 """
 
 
@@ -60,13 +62,15 @@ class Interpreter:
     markers: Mapping[str, str]
     #: the wheel tags that it takes, best first
     tags: tuple[Tag, ...]
+    has_pip: bool = False
 
 
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command that asks an interpreter something."""
     return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
 
 
-def probe(python: Path | str, run: Run = _run) -> Interpreter:
+def probe(python: Path | str, run: Run = run) -> Interpreter:
     """Ask the interpreter `python` (a path or a command) what it takes; raise `ConfigurationError` if it cannot say."""
     # isolated, and without byte code of another interpreter's in our own packages
     command = [str(python), "-I", "-B", "-c", _PROBE, str(Path(packaging.__file__).parent)]
@@ -88,6 +92,7 @@ def probe(python: Path | str, run: Run = _run) -> Interpreter:
         version=Version(answer["version"]),
         markers=answer["markers"],
         tags=tuple(Tag(*tag) for tag in answer["tags"]),
+        has_pip=answer["has_pip"],
     )
 
 
