@@ -225,6 +225,37 @@ def test_install(run: Run, maintainer: Maintainer, tmp_path: Path, monkeypatch: 
     assert "could not install what is staged (exit code 2)" in refused.stderr
 
 
+@pytest.mark.usefixtures("team")
+def test_export(run: Run, maintainer: Maintainer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    [staged] = maintainer.stage("foo-1.0-py3-none-any.whl")
+    shown = {kind: run("stage", "export", "--format", kind) for kind in ("pylock", "requirements", "json", "env")}
+    for kind, ended in shown.items():
+        assert (ended.exit_code, ended.stderr) == (0, ""), kind
+        assert str(staged.session_token) in ended.stdout
+    written = run("stage", "export", "--format", "pylock", "-o", "pylock.stage.toml")
+    assert (written.exit_code, written.output) == (0, "pylock.stage.toml has foo 1.0\n")
+    assert (maintainer.folder / "pylock.stage.toml").read_text() == shown["pylock"].stdout
+    chosen = run("stage", "export", "--format", "requirements", "--python", sys.executable).stdout.splitlines()
+    assert chosen[-1] == shown["requirements"].stdout.splitlines()[-1]
+
+    for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+    assert run("stage", "export", "--format", "github").exit_code == 2
+    for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    masked = run("stage", "export", "--format", "github")
+    assert (masked.exit_code, masked.output) == (0, f"::add-mask::{staged.session_token}\n")
+    assert (tmp_path / "GITHUB_OUTPUT").read_text().startswith("releases<<")
+    for wrong in (
+        ("--format", "github", "-o", "x"),
+        ("--format", "json", "--json"),
+        ("--format", "pylock", "-o", "lock.toml"),
+        ("--format", "poetry"),
+        (),
+    ):
+        assert run("stage", "export", *wrong).exit_code == 2
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

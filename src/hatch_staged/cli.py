@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import wraps
+from functools import partial, wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -201,6 +202,45 @@ def install(desk: Desk, telling: Telling, *, python: str | None, arguments: tupl
     target = installing.Target(found, arguments, verbosity)
     for standing in installing.install(desk, target, tell=telling.progress):
         telling.done(status.as_seen(standing), f"{releases.label(standing.release)} is installed for {found}")
+
+
+@stage.command()
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["pylock", "requirements", "json", "env", "github"]),
+    required=True,
+    help="For what: see the reference",
+)
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="A file; else it is printed")
+@click.option("--python", metavar="PYTHON", help="For `requirements`: the Python whose files they name")
+@_with_desk
+def export(desk: Desk, telling: Telling, *, kind: str, output: Path | None, python: str | None) -> None:
+    """Write what the stage file says for other tools; session tokens are in it.
+
+    pylock: a lock file. requirements: a file of requirements. json: for scripts. env: lines for a shell, with which pip
+    and uv see the stage. github: outputs and a summary of a step in GitHub Actions.
+    """
+    from hatch_staged import exporting  # noqa: PLC0415 - see above
+    from hatch_staged.stage import export  # noqa: PLC0415 - see above
+
+    if telling.outcome is not None:
+        raise ConfigurationError("export has no outcome", hint="--format json prints the releases as JSON")
+    if kind == "github" and output is not None:
+        raise ConfigurationError("--format github writes into the files that GitHub names, not into --output")
+    found = exporting.available(desk, tell=telling.progress)
+    if kind == "github":
+        exporting.github(desk, found, os.environ, say=partial(click.echo, nl=False))
+        return
+    if kind == "requirements":
+        text = exporting.requirements(found, python, os.environ)
+    else:
+        text = {"pylock": export.pylock, "json": export.as_json, "env": export.env}[kind](found)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        exporting.write(desk, output, text, lock=kind == "pylock")
+        telling.progress(f"{output} has {', '.join(each.label for each in found)}")
 
 
 stage.add_command(serve)

@@ -6,6 +6,8 @@ The index and whoever works with it are in this process; the installers and the 
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import venv
@@ -17,19 +19,22 @@ import pytest
 from tests.conftest import Maintainer
 from tests.index.building import build, metadata_of
 
-from hatch_staged import installing, releases
+from hatch_staged import exporting, installing, releases
 from hatch_staged.client import artifacts
 from hatch_staged.client.progress import Silent
 from hatch_staged.errors import StagedError, WrongBytesError
 from hatch_staged.installing import Target
-from hatch_staged.stage import installers, selection
+from hatch_staged.stage import export, installers, selection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.conftest import MakeDesk, TeamIndex
 
+    from hatch_staged.stage.installers import Installer
     from hatch_staged.stage.model import StagedRelease
+
+SHELL = shutil.which("sh")
 
 #: file name -> further lines of its metadata; each needs the other
 FILES = {
@@ -151,6 +156,10 @@ def hostile(elsewhere: Path, monkeypatch: pytest.MonkeyPatch, staged: list[Stage
         monkeypatch.setenv(name, value)
 
 
+def installer_of(environment: Path) -> Installer:
+    return installers.find(selection.probe(installing.find_python(str(environment), {})))
+
+
 def install(who: Maintainer, environment: Path, *arguments: str) -> None:
     python = installing.find_python(str(environment), {})
     installing.install(who.logged_in(None), Target(python, arguments, verbosity=3), tell=print)
@@ -176,9 +185,7 @@ def test_what_is_there_of_the_same_version_does_not_stay(anna: Maintainer, elsew
     before = build("foo-1.0-py3-none-any.whl", metadata=metadata_of("foo", "1.0"), content=b"evil").data
     evil = elsewhere / "foo-1.0-py3-none-any.whl"
     assert evil.read_bytes() == before
-    python = installing.find_python(str(environment), {})
-    installer = installers.find(selection.probe(python))
-    subprocess.run(installer.installing([str(evil)], ["--no-deps"], -1), check=True)
+    subprocess.run(installer_of(environment).installing([str(evil)], ["--no-deps"], -1), check=True)
     assert installed(environment) == {"foo 1.0": "evil"}
     install(anna, environment)
     assert installed(environment) == STAGED
@@ -229,3 +236,71 @@ def test_what_an_override_installs_in_the_place_of_what_is_staged_is_removed(
     with pytest.raises(WrongBytesError, match="uv installed something else than foo-1"):
         install(anna, emptied(without_pip))
     assert installed(without_pip) == {"bar 2.0": "staged"}
+
+
+@pytest.fixture
+def exported(anna: Maintainer, hostile: None, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder that we are in, with all exports in files of it; an ordinary index has other bytes."""
+    del hostile
+    for name in ("PIP_EXTRA_INDEX_URL", "UV_INDEX", "UV_OFFLINE", "UV_EXCLUDE_NEWER"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    holder = anna.logged_in(None)
+    found = exporting.available(holder, tell=pytest.fail)
+    exporting.write(holder, folder / export.PYLOCK_NAME, export.pylock(found), lock=True)
+    exporting.write(holder, folder / "requirements.txt", exporting.requirements(found, None, {}))
+    exporting.write(holder, folder / "env.sh", export.env(found))
+    return folder
+
+
+def run(environment: Path, *arguments: str) -> int:
+    """Run the installer of the environment by itself, and return its exit code."""
+    return subprocess.run([*installer_of(environment).install, "-q", *arguments], check=False).returncode
+
+
+@pytest.mark.usefixtures("staged")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-r", export.PYLOCK_NAME),
+        ("-r", "requirements.txt"),
+        ("-r", "requirements.txt", "--require-hashes"),
+    ],
+    ids=["pylock", "requirements", "requirements with hashes"],
+)
+def test_an_installer_takes_what_was_exported_and_no_other_bytes(
+    environment: Path, exported: Path, arguments: tuple[str, ...]
+) -> None:
+    assert run(environment, *arguments) == 0
+    assert installed(environment) == STAGED
+    file = exported / arguments[1]
+    file.write_text(re.sub(r"(sha256 ?= ?\"?)....", r"\g<1>0000", file.read_text()))
+    assert run(emptied(environment), *arguments) != 0
+    assert installed(environment) == {}
+
+
+@pytest.mark.usefixtures("staged", "exported")
+@pytest.mark.parametrize("file", [export.PYLOCK_NAME, "requirements.txt"])
+def test_uv_makes_an_environment_what_was_exported(without_pip: Path, file: str) -> None:
+    put = build("quux-1.0-py3-none-any.whl", metadata=metadata_of("quux", "1.0"), content=b"ordinary")
+    Path(put.filename).write_bytes(put.data)
+    assert run(emptied(without_pip), put.filename) == 0
+    uv = installer_of(without_pip).install[0]
+    subprocess.run([uv, "pip", "sync", "-q", "--python", without_pip, file], check=True)
+    assert installed(without_pip) == STAGED
+
+
+@pytest.mark.skipif(SHELL is None, reason="the lines are for a POSIX shell")
+@pytest.mark.usefixtures("staged", "exported")
+def test_an_installer_sees_the_stage_after_the_lines_for_a_shell(
+    environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "UV_NO_INDEX", "UV_FIND_LINKS"):
+        monkeypatch.delenv(name)
+    for name in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9/simple/")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    command = shlex.join([*installer_of(environment).install, "-q", "foo==1.0"])
+    subprocess.run([str(SHELL), "-euc", f". ./env.sh; {command}"], check=True)
+    assert installed(environment) == STAGED

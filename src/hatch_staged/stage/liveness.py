@@ -72,7 +72,7 @@ def check(release: StagedRelease, *, read_page: ReadPage, simple: str | None, no
         )
     refuse_expired(release, simple=simple, now=now)
     if token_missing:
-        raise _locked(release)
+        raise locked(release)
     if release.stage is None:
         raise StagedError(
             f"{release.project} {release.version} cannot be had before it is published: its index has no previews",
@@ -118,7 +118,8 @@ def _published(release: StagedRelease, page: ProjectPage, simple: str) -> Publis
     return Published(urls) if len(urls) == len(release.artifacts) else None
 
 
-def _locked(release: StagedRelease) -> NotAllowedError:
+def locked(release: StagedRelease) -> NotAllowedError:
+    """Return the error that a stage is whose session token is not known."""
     variables = f"{session_tokens.VARIABLE}, or {session_tokens.variable_of(release.project)} where there are several"
     return NotAllowedError(
         f"the stage of {release.project} {release.version} needs its session token, which is not in the stage file",

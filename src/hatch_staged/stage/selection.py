@@ -14,6 +14,7 @@ from packaging.tags import Tag
 from packaging.version import Version
 
 from hatch_staged.errors import ConfigurationError, StagedError
+from hatch_staged.protocol.distributions import Kind
 from hatch_staged.stage.model import LOCK_VERSION, TOOL_NAME
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     #: Runs a command to its end.
     Run = Callable[[list[str]], subprocess.CompletedProcess[str]]
+
+_ANY = Tag("py3", "none", "any")
 
 # How many of an interpreter's some thousand tags an error shows: the ones that fit best come first.
 _SHOWN_TAGS = 3
@@ -94,6 +97,14 @@ def probe(python: Path | str, run: Run = run) -> Interpreter:
         tags=tuple(Tag(*tag) for tag in answer["tags"]),
         has_pip=answer["has_pip"],
     )
+
+
+def only(release: StagedRelease) -> StagedArtifact | None:
+    """Return the artifact that every Python 3 takes of `release`; None if it depends on which it is."""
+    wheels = release.of_kind(Kind.WHEEL)
+    if not wheels:
+        return release.artifacts[0]
+    return wheels[0] if len(wheels) == 1 and _ANY in wheels[0].distribution.tags else None
 
 
 def choose(release: StagedRelease, interpreter: Interpreter) -> StagedArtifact:

@@ -9,18 +9,18 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
 from filelock import FileLock
 
-from hatch_staged.errors import ConfigurationError
+from hatch_staged.errors import ConfigurationError, StagedError
+from hatch_staged.stage import private_files
 from hatch_staged.stage.model import TOOL_TABLE, InvalidEntryError, StagedRelease, StageFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 VARIABLE = "HATCH_STAGE_TOKEN"
 #: As pip and uv know variables in files of requirements.
@@ -115,16 +115,14 @@ class SessionTokens:
         """Write down the token of `release`; where that is impossible, the variable has to do."""
         if self.path is None or release.stage is None or release.session_token is None:
             return
-        with suppress(OSError):
+        with suppress(OSError, StagedError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self.path.with_suffix(".lock")):
                 known = self._read()
                 known.pop(_key(release), None)
                 known[_key(release)] = {"stage": release.stage, "token": release.session_token}
-                # its mode is 0600
-                with NamedTemporaryFile("w", encoding="utf-8", dir=self.path.parent, delete=False) as file:
-                    json.dump(dict(list(known.items())[-_MOST:]), file, indent=2)
-                Path(file.name).replace(self.path)
+                newest = dict(list(known.items())[-_MOST:])
+                private_files.write(self.path, json.dumps(newest, indent=2), "what is remembered")
 
     def _remembered(self, release: StagedRelease) -> str | None:
         try:
