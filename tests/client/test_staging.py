@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.client.upload_server import DROP, LOSE, File, Reply, problem, reply
 
+from hatch_staged.client.lanes import StoppedError
 from hatch_staged.client.progress import Silent
 from hatch_staged.client.publication import Step
 from hatch_staged.client.sending import by_http_post_bytes
@@ -687,6 +688,27 @@ def test_a_second_interrupt_ends_at_once(index: UploadServer, client: Client, ma
 
     with pytest.raises(KeyboardInterrupt):
         stage(make_release(WHEEL), client, jobs=1, reporter=Silent(), senders={"http-post-bytes": interrupting})
+
+
+def test_a_second_interrupt_ends_at_once_while_the_uploads_are_about_to_stop(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    ended = Event()
+
+    def stuck(_client: Client, _file: FileUploadSession, _artifact: Artifact, progress: Callable[[int], None]) -> None:
+        try:
+            interrupting(_client, _file, _artifact, progress)
+        except StoppedError:
+            signal.raise_signal(signal.SIGINT)
+            ended.wait(10)
+            raise
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            stage(make_release(WHEEL), client, jobs=1, reporter=Silent(), senders={"http-post-bytes": stuck})
+    finally:
+        ended.set()
+    assert not index.asked("GET", "/s$"), "nobody waits for what the session holds"
 
 
 def test_files_that_are_not_among_the_artifacts_are_deleted_if_the_user_wants_that(

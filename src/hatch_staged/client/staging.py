@@ -69,7 +69,10 @@ def stage(
         session, created = client.create_or_join(release.project, str(release.version))
         try:
             done = reconciliation.run(session)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
+            if isinstance(interrupt.__context__, KeyboardInterrupt):
+                # the second one, which came while the uploads were about to stop
+                raise
             raise _interrupted(release, session, client, on_interrupt) from None
         except StagedError as error:
             ended = isinstance(error, (StageGoneError, ConflictError)) and _has_expired(session, client)
@@ -108,7 +111,7 @@ def _withdraw_if_empty(session: Session, client: Client, reporter: Reporter) -> 
 
 
 def _interrupted(release: Release, session: Session, client: Client, on_interrupt: OnInterrupt) -> StagedError:
-    """Return what the user is told; another Ctrl-C meanwhile ends at once."""
+    """Return what the user is told; a second Ctrl-C meanwhile ends at once."""
     resume = "the same command resumes"
     try:
         if on_interrupt is OnInterrupt.CANCEL:
