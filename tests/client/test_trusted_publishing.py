@@ -151,6 +151,8 @@ def test_an_identity_is_exchanged_for_a_token(index: UploadServer, take: Take, j
         Reply(405),
         Reply(302, headers={"Location": "/login"}),
         Reply(200, b"<html>", {"Content-Type": "text/html"}),
+        Reply(200, b'{"audience": "\xff"}'),
+        Reply(200, b'{"audience": "acme", "x": ' + b"[" * 100_000),
         reply(200, {}, JSON),
         reply(200, {"audience": ""}, JSON),
     ],
@@ -201,7 +203,9 @@ def test_a_refusal_is_told_in_sentences_without_the_identity(index: UploadServer
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
 
-@pytest.mark.parametrize("body", [b"<html>", b'{"message": "Sorry"}', b'{"errors": [{}]}', b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"<html>", b'{"message": "Sorry"}', b'{"errors": [{}]}', b"\xff", b'{"x": ' + b"[" * 10**5]
+)
 def test_a_refusal_in_any_words(index: UploadServer, take: Take, body: bytes) -> None:
     minting(index, Reply(400, body))
 
@@ -229,6 +233,7 @@ def test_an_answer_without_a_token(index: UploadServer, take: Take, answer: Repl
         ({"expires": 3600}, 3600),
         ({"expires": -9999}, 900),
         ({"expires": 10**7}, 21_600),
+        ({"expires": 10**400}, 21_600),
     ],
 )
 def test_a_token_is_renewed_while_it_has_minutes_to_live(

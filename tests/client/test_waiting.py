@@ -80,6 +80,10 @@ def test_all_failures_together_take_a_bounded_time(pauses: Pauses) -> None:
         ("Sun, 22 Nov 2026 12:00:30 GMT", 30),
         ("Sun, 22 Nov 2026 12:00:30 -0000", 30),
         ("Sun, 22 Nov 2026 11:00:00 GMT", 0),
+        ("9" * 400, 86_400),
+        ("Sun, 29 Nov 2026 12:00:30 GMT", 86_400),
+        ("Sun, 22 Nov 99999999999 12:00:00 GMT", None),
+        ("Sun, 22 Nov 2026 12:00:00 +99999999999999999999", None),
     ],
 )
 def test_retry_after(pauses: Pauses, header: str | None, seconds: float | None) -> None:

@@ -20,6 +20,7 @@ from hatch_staged.client.answers import printable
 from hatch_staged.client.credentials import TOKEN_USER, WAYS, Credentials
 from hatch_staged.client.transport import Repeat
 from hatch_staged.errors import ConfigurationError, NotAllowedError, ProtocolError, StagedError, UnreachableError
+from hatch_staged.protocol import messages
 from hatch_staged.redaction import hide, redact
 
 if TYPE_CHECKING:
@@ -222,16 +223,16 @@ class TrustedPublishing:
             held = None
         if held is None:
             raise ProtocolError("the index answers with no token where it should mint one", where=redact(answer.url))
-        told = _SHORTEST_LIFE if minted is None or minted.expires is None else minted.expires - asked_at
+        ends = None if minted is None else minted.expires
         # within what the PEP allows: the index's clock may be another than ours
-        life = min(max(told, _SHORTEST_LIFE), _LONGEST_LIFE)
+        life = _SHORTEST_LIFE if ends is None else min(max(ends - int(asked_at), _SHORTEST_LIFE), _LONGEST_LIFE)
         self._held, self._minted_at = held, asked_at
         self._renewed_from, self._ends = asked_at + life - _MARGIN, asked_at + life
 
 
 def _decode(answer: Answer, kind: type[_Decoded]) -> _Decoded | None:
     try:
-        return msgspec.json.decode(answer.body, type=kind)
+        return messages.decode(answer.body, kind)
     except msgspec.DecodeError:
         return None
 

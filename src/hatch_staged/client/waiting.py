@@ -15,6 +15,9 @@ from hatch_staged.errors import UnreachableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+#: The longest pause that an index is granted (seconds).
+_LONGEST_WISH = 86_400.0
+
 
 def _now() -> datetime:
     return datetime.now(timezone.utc)
@@ -93,18 +96,21 @@ class Waiter:
         return True
 
     def retry_after(self, header: str | None) -> float | None:
-        """Return the seconds that a ``Retry-After`` asks for (RFC 9110, 10.2.3), None where it is absent or no use."""
+        """Return the seconds that a ``Retry-After`` asks for (RFC 9110, 10.2.3), None where it is absent or no use.
+
+        Never more than a day: whoever waits so long may look.
+        """
         text = (header or "").strip()
         if text.isascii() and text.isdigit():
-            return float(text)
+            return min(float(text), _LONGEST_WISH)
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         if moment.tzinfo is None:
             # "-0000" of the mail format; an HTTP date is always UTC
             moment = moment.replace(tzinfo=timezone.utc)
-        return max(0.0, (moment - self.now()).total_seconds())
+        return min(max(0.0, (moment - self.now()).total_seconds()), _LONGEST_WISH)
 
     def until_settled(
         self,
