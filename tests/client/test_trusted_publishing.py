@@ -176,6 +176,19 @@ def test_an_index_that_has_it_disabled_says_so(index: UploadServer, take: Take) 
     assert caught.value.where == f"{index.origin}{AUDIENCE}"
 
 
+@pytest.mark.parametrize("audience", ["pypi", "testpypi", "sigstore"])
+def test_an_index_that_would_be_this_job_elsewhere_learns_nothing(
+    index: UploadServer, take: Take, job: Job, audience: str
+) -> None:
+    index.script("GET", AUDIENCE, reply(200, {"audience": audience}, JSON))
+
+    with pytest.raises(NotAllowedError, match="identity that is for"):
+        take(index).begin()
+
+    assert job.audiences == []
+    assert not index.asked("POST")
+
+
 def test_an_index_that_is_down(index: UploadServer, take: Take) -> None:
     index.script("GET", AUDIENCE, *[Reply(503)] * 4)
     with pytest.raises(UnreachableError, match=r"kept failing at trusted publishing \(503\)"):

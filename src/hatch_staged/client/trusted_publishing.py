@@ -11,8 +11,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeVar
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
@@ -24,7 +25,7 @@ from hatch_staged.protocol import messages
 from hatch_staged.redaction import hide, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from hatch_staged.client.answers import Answer
     from hatch_staged.client.transport import Transport
@@ -46,6 +47,11 @@ _FRESH = 60
 _REGISTER = "is this repository, workflow and environment registered with the project, as its trusted publisher?"
 _GRANT = "on GitHub the job needs `permissions: id-token: write`, on GitLab `id_tokens` with the index's audience"
 
+
+#: audience -> the domain whose it is: with a proof that is made out to it, whoever has that can be this job there
+_ELSEWHERE: Mapping[str, str] = MappingProxyType(
+    {"pypi": "pypi.org", "testpypi": "test.pypi.org", "sigstore": "sigstore.dev"}
+)
 
 #: The variables by which the services are recognised.
 SERVICES = ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "GOOGLE_SERVICE_ACCOUNT_NAME")
@@ -144,12 +150,13 @@ class TrustedPublishing:
     def begin(self) -> TrustedPublishing | None:
         """Mint the first token and return this; None if the index does not offer trusted publishing.
 
-        Raises `NotAllowedError` where it does, but not to us.
+        Raises `NotAllowedError` where it does, but not to us, or wants to know who we are for somebody else.
         """
         with self._lock:
             audience = self._ask_for_audience()
             if audience is None:
                 return None
+            self._refuse_anothers(audience)
             self._audience = audience
             self._mint()
         return self
@@ -199,6 +206,17 @@ class TrustedPublishing:
             raise _refused(answer, "trusted publishing is not enabled at this index", WAYS, ())
         _raise_failure(answer)
         return None
+
+    def _refuse_anothers(self, audience: str) -> None:
+        """Raise `NotAllowedError` if the index wants a proof that is good for somebody else, whom we know."""
+        domain = _ELSEWHERE.get(audience)
+        host = urlsplit(self._endpoint).hostname or ""
+        if domain is not None and host != domain and not host.endswith(f".{domain}"):
+            raise NotAllowedError(
+                f"the index wants a proof of this job's identity that is for {domain}, and gets none",
+                where=redact(urljoin(self._endpoint, AUDIENCE)),
+                hint=WAYS,
+            )
 
     def _mint(self) -> None:
         identity = self._ambient.identity(self._audience)
