@@ -390,6 +390,16 @@ def test_a_proxy_that_cannot_be_used_is_a_mistake_in_the_system(monkeypatch: pyt
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
 
+def test_a_line_that_no_server_may_send_is_shown_without_secrets(index: UploadServer, transport: Transport) -> None:
+    broken = Reply(307, headers={"Location": f"https://u:pw@i.example/\x00?token={SECRET}", "X-Odd": f"\x00{SECRET}"})
+    for header in broken.headers:
+        index.script("GET", "/any", Reply(307, headers={header: broken.headers[header]}))
+        with pytest.raises(UnreachableError, match="illegal header") as caught:
+            transport.exchange("GET", f"{index.origin}/any", headers={}, repeat=Repeat.UNSENT)
+        assert not [secret for secret in (SECRET, "u:pw", "token=") if secret in caught.value.what]
+        assert caught.value.what.isprintable()
+
+
 def test_a_header_that_cannot_be_sent_is_not_shown(index: UploadServer, transport: Transport) -> None:
     with pytest.raises(UnreachableError) as caught:
         transport.fetch(index.endpoint, headers={"X-Odd": "s3cret\n"})

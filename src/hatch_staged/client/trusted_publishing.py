@@ -203,7 +203,7 @@ class TrustedPublishing:
             # any web page may be there
             return None if told is None else told.audience or None
         if answer.status == 403:  # noqa: PLR2004 # as PyPI answers
-            raise _refused(answer, "trusted publishing is not enabled at this index", WAYS, ())
+            raise _refused(answer, "trusted publishing is not enabled at this index", WAYS)
         _raise_failure(answer)
         return None
 
@@ -233,7 +233,7 @@ class TrustedPublishing:
             )
         if not answer.successful:
             _raise_failure(answer)
-            raise _refused(answer, "the index mints no token for this job", _REGISTER, (identity,))
+            raise _refused(answer, "the index mints no token for this job", _REGISTER)
         minted = _decode(answer, _Minted)
         try:
             held = Credentials(TOKEN_USER, minted.token) if minted is not None and minted.token else None
@@ -261,8 +261,8 @@ def _raise_failure(answer: Answer) -> None:
         raise UnreachableError(what, where=redact(answer.url), hint="try again later")
 
 
-def _refused(answer: Answer, what: str, hint: str, secrets: tuple[str, ...]) -> NotAllowedError:
+def _refused(answer: Answer, what: str, hint: str) -> NotAllowedError:
     refusal = _decode(answer, _Refusal)
-    said = printable(refusal.sentences(), secrets) if refusal is not None else ""
+    said = printable(refusal.sentences()) if refusal is not None else ""
     told = f"{what} ({answer.status})" + (f": {said}" if said else "")
     return NotAllowedError(told, where=redact(answer.url), hint=hint)

@@ -377,7 +377,7 @@ class Client:
             raise self._talk.refusal(answer, Asked.SIMPLE)
         page = decode(answer, simple.ProjectPage, Asked.SIMPLE)
         if answer.media_type not in _JSON_PAGES or not page.meta.api_version.startswith("1."):
-            said = printable(f"{answer.media_type}, version {page.meta.api_version}", self._talk.secrets)
+            said = printable(f"{answer.media_type}, version {page.meta.api_version}")
             raise ProtocolError(f"the page is not JSON of the simple API 1.x: {said}", where=redact(url))
         return msgspec.structs.replace(page, files=tuple(_normalized(file, answer.url) for file in page.files))
 
