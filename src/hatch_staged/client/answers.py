@@ -74,7 +74,7 @@ _GONE = _Meaning(
     "the index does not know {}",
     "if it was canceled or has expired, `hatch publish --staged` makes a new one",
 )
-_FAILING = _Meaning(FailingError, "the index kept failing", "try again later")
+_FAILING = _Meaning(FailingError, "the index failed", "try again later")
 _REFUSED = _Meaning(StagedError, "the index refused")
 
 _BY_STATUS: Mapping[int, _Meaning] = MappingProxyType(

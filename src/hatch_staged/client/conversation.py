@@ -75,7 +75,7 @@ class Conversation:
             try:
                 return ask()
             except (FailingError, GarbledError) as error:
-                if not attempts.pause(error.retry_after):
+                if not attempts.pause(f"{error.where}: {error.what}", error.retry_after):
                     raise
                 failed = True
                 found = look()

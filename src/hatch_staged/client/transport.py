@@ -219,8 +219,9 @@ class Transport:
                 response, answer = self._once(request, url, whole=whole)
             except httpx2.RequestError as error:
                 again = isinstance(error, httpx2.TransportError) and repeat.after_error(error)
-                if not again or _certificate_refused(error) or not attempts.pause():
-                    raise _unreachable(error, url) from error
+                failure = _unreachable(error, url)
+                if not again or _certificate_refused(error) or not attempts.pause(f"{failure.where}: {failure.what}"):
+                    raise failure from error
                 continue
             self._reached = True
             if granted is not None and not renewed and answer.status in _REFUSED:
@@ -232,7 +233,8 @@ class Transport:
                 granted = other
                 continue
             asked = self.waiter.retry_after(answer.headers.get("retry-after"))
-            if not repeat.after_status(answer.status) or not attempts.pause(asked):
+            told = f"{redact(url)}: the index failed ({answer.status})"
+            if not repeat.after_status(answer.status) or not attempts.pause(told, asked):
                 return response, answer
             response.close()
 

@@ -85,6 +85,11 @@ class Lines:
         """Say `text`."""
         self._say(text)
 
+    def detail(self, text: str) -> None:
+        """Say `text` if verbose."""
+        if self._verbose:
+            self._say(text)
+
     def _say(self, text: str) -> None:
         if not self._quiet:
             self._console.print(one_line(text), soft_wrap=True, markup=False, highlight=False)
