@@ -149,9 +149,17 @@ class Client:
         """Publish the session, wait for deferred processing, and return the published session.
 
         Raises `StagedError` with the index's notices where deferred processing fails: the session stays editable.
-        Raises `StageGoneError` also where the answer was lost and the index no longer knows the session: it may be
-        published then, for its status URL "MAY return 404".
+        Raises `StageGoneError` also where the index no longer knows the session that it was asked to publish, and in
+        these words: it may be published then, for its status URL "MAY return 404".
         """
+        url = session.links.session
+
+        def status() -> tuple[messages.Session, float | None]:
+            try:
+                return self._talk.look_at_session(url)
+            except StageGoneError as error:
+                what = "the index was asked to publish the session, and does not know it any more: it may be public"
+                raise StageGoneError(what, where=redact(url), hint="look for it where the index publishes") from error
 
         def ask() -> tuple[messages.Session, float | None]:
             answer = self._talk.ask("POST", session.links.publish, Asked.SESSION, _action())
@@ -160,13 +168,13 @@ class Client:
             return msgspec.structs.replace(session, status=state), self._talk.wanted_pause(answer)
 
         def look() -> tuple[messages.Session, float | None] | None:
-            found, pause = self._talk.look_at_session(session.links.session)
+            found, pause = status()
             return None if found.status.editable else (found, pause)
 
         published, pause = self._talk.surely(ask, look)
         if published.status is SessionState.PROCESSING:
             published = self._transport.waiter.until_settled(
-                lambda: self._talk.look_at_session(session.links.session),
+                status,
                 lambda found: found.status is not SessionState.PROCESSING,
                 first_pause=pause,
             )
