@@ -320,10 +320,11 @@ class Client:
         """Return the status of the file upload session at `url`: its ``link`` in the session."""
         return self._talk.look_at_file(url)[0]
 
-    def complete(self, file: messages.FileUploadSession) -> FileState:
+    def complete(self, file: messages.FileUploadSession, *, meanwhile: Callable[[], object] = nothing) -> FileState:
         """Complete the file upload session, wait for deferred processing, and return what became of it.
 
         That is ``completed``, ``error`` or ``canceled``; a failure that the index tells at once is raised.
+        `meanwhile` is called before each look at what is being processed: that may take half an hour.
         """
         url = file.links.file_upload_session
 
@@ -333,6 +334,7 @@ class Client:
             return state, self._talk.wanted_pause(answer)
 
         def state_of() -> tuple[FileState, float | None]:
+            meanwhile()
             found, pause = self._talk.look_at_file(url)
             return found.status, pause
 
