@@ -660,6 +660,18 @@ def test_after_an_interrupt_the_user_is_told_what_the_session_holds(
     assert len(index.asked("POST", "/b/")) == 1
 
 
+def test_after_an_interrupt_nobody_has_to_read_hundreds_of_names(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    for build in range(300):
+        index.add_file(f"foo-1.0-{build}-cp310-abi3-win32.whl", status="pending" if build % 3 else "completed")
+
+    with pytest.raises(StagedError, match=r"\), .* and 291 more, 100 of all 301 completed") as caught:
+        stage(make_release(WHEEL), client, jobs=1, reporter=Silent(), senders={"http-post-bytes": interrupting})
+
+    assert caught.value.what.count("win32") == 10
+
+
 def test_an_interrupt_may_cancel(index: UploadServer, client: Client, make_release: MakeRelease) -> None:
     senders = {"http-post-bytes": interrupting}
 
