@@ -58,7 +58,7 @@ PLAN = Plan(
 
 def test_what_was_found() -> None:
     outcome = Outcome("status")
-    outcome.add(FOUND)
+    outcome.add(replace(FOUND, release=replace(RELEASE, index=f"https://i.test/upload/?token={TOKEN}")))
     text = outcome.as_json()
     assert TOKEN not in text
     assert json.loads(text) == {
@@ -122,7 +122,7 @@ def test_what_was_staged() -> None:
 
 def test_what_was_not_staged_to_its_end() -> None:
     outcome = Outcome("stage")
-    outcome.staging_at("https://i.test/upload/")
+    outcome.staging_at(f"https://i.test/upload/?token={TOKEN}")
     outcome.planned(PLAN)
     [release] = json.loads(outcome.as_json(7))["releases"]
     assert (release["index"], release["status"], release["expires-at"], release["digest"]) == (

@@ -11,6 +11,7 @@ from hatch_staged.client.progress import Silent
 from hatch_staged.client.publication import Step
 from hatch_staged.errors import one_line
 from hatch_staged.protocol.states import FileState
+from hatch_staged.redaction import redact
 
 if TYPE_CHECKING:
     from hatch_staged.client.artifacts import Artifact
@@ -92,7 +93,7 @@ class Outcome(Silent):
         self._releases[_key(found.release.project, found.release.version)] = Release(
             project=found.release.project,
             version=str(found.release.version),
-            index=found.release.index,
+            index=redact(found.release.index),
             status=found.status,
             expires_at=_whole_seconds(found.expires_at),
             digest=found.release.digest,
@@ -113,7 +114,7 @@ class Outcome(Silent):
 
     def staging_at(self, index: str) -> None:
         """Take the URL of the index that the plans which follow are for."""
-        self._index = index
+        self._index = redact(index)
 
     def planned(self, plan: Plan) -> None:
         """Keep the plan."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import sys
@@ -16,11 +17,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.client.conftest import NOON, SECRET
 from tests.client.proxy_server import ProxyServer
-from tests.client.upload_server import DROP, Reply, UploadServer, problem
+from tests.client.upload_server import DROP, TOKEN, UPLOAD_JSON, Reply, UploadServer, problem
 
 from hatch_staged.client import transport as module
 from hatch_staged.client.credentials import Credentials
 from hatch_staged.client.transport import MAX_REDIRECTS, Repeat, Transport
+from hatch_staged.client.upload_api import Client
 from hatch_staged.client.waiting import Patience, Waiter
 from hatch_staged.errors import ConfigurationError, ProtocolError, UnreachableError
 
@@ -534,3 +536,20 @@ def test_nothing_leads_from_https_to_http(
             transport.trust(index.endpoint)
 
     assert index.seen == []
+
+
+def test_a_session_token_does_not_go_over_a_line_without_tls(
+    secure: UploadServer, certificate: Path, pauses: Pauses
+) -> None:
+    clear = f"http://127.0.0.1/stage/{TOKEN}/simple/"
+    told = json.dumps(secure.session() | {"status": "open"}).encode()
+    with_stage = told.replace(f"{secure.origin}/stage/{TOKEN}/simple/".encode(), clear.encode())
+    secure.script("POST", "/2.0/", Reply(201, with_stage, {"Content-Type": UPLOAD_JSON}))
+
+    with (
+        Client(Transport(secure.endpoint, ca_cert=certificate, waiter=pauses.waiter())) as client,
+        pytest.raises(ProtocolError, match="without TLS") as caught,
+    ):
+        client.create_or_join("foo", "1.0")
+
+    assert caught.value.where == "http://127.0.0.1/stage/***/simple/"

@@ -150,7 +150,11 @@ def test_a_traceback_has_no_secrets(capsys: pytest.CaptureFixture[str], monkeypa
     monkeypatch.setenv("HATCH_DEBUG", "1")
     found = Credentials("anna", "pass/w\u00f6rd 'of' anna")
     secrets = (found.secret, found.authorization.partition(" ")[2], TOKEN)
-    for error in (ValueError(*secrets), ValueError(f"{found.secret} at {RELEASE.stage}"), KeyError(found.secret)):
+    for error in (
+        ValueError(*secrets),
+        ValueError(f"\x07{found.secret} at {RELEASE.stage}"),
+        KeyError(found.secret),
+    ):
         try:
             raise error
         except LookupError as cause:
@@ -162,4 +166,5 @@ def test_a_traceback_has_no_secrets(capsys: pytest.CaptureFixture[str], monkeypa
         text = "\n".join(lines)
         assert "Traceback" in text
         assert "***" in text
+        assert all(line.isprintable() for line in lines)
         assert not [secret for secret in (*secrets, repr(found.secret)[1:-1]) if secret in text]

@@ -123,6 +123,8 @@ class Conversation:
             if link is not None:
                 self._transport.trust(link)
         hide(session.session_token)
+        if session.links.stage is not None:
+            self._transport.safe(session.links.stage)
         for filename in session.files:
             self._refuse_unshowable(filename, answer.url)
         files = {

@@ -127,10 +127,17 @@ class Transport:
 
     def trust(self, url: str) -> None:
         """Let credentials go to the origin of `url`, which the index named; raise `ProtocolError` if it is not safe."""
+        self._trusted.add(self.safe(url))
+
+    def safe(self, url: str) -> Origin:
+        """Return the origin of `url`, which the index named; raise `ProtocolError` if what is secret must not go there.
+
+        A session token is in the path of the URLs of a stage.
+        """
         origin = _origin(url)
         if _downgraded(self._home, origin):
-            raise ProtocolError("the index names a URL without TLS, where no credentials go", where=redact(url))
-        self._trusted.add(origin)
+            raise ProtocolError("the index names a URL without TLS, where nothing secret goes", where=redact(url))
+        return origin
 
     def exchange(
         self,
