@@ -17,7 +17,7 @@ from hatch_staged.client.credentials import Credentials
 from hatch_staged.client.trusted_publishing import AUDIENCE, MINT_TOKEN, SystemAmbient
 from hatch_staged.connections import Login
 from hatch_staged.errors import ConfigurationError, NotAllowedError, UnreachableError
-from hatch_staged.index import server
+from hatch_staged.index import presence
 from hatch_staged.repositories import LOCAL, Repository
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def test_the_local_index_is_started_and_its_token_used(make_desk: MakeDesk, home
         # everybody is `local` there
         assert not (home / "last-users.json").exists()
     finally:
-        server.stop(connections.local.folder)
+        presence.stop(connections.local.folder)
 
 
 def test_an_index_on_the_port_that_the_local_one_keeps_is_not_the_local_one(make_desk: MakeDesk) -> None:
