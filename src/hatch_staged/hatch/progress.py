@@ -146,7 +146,9 @@ class Bars(Lines):
 
     def advanced(self, artifact: Artifact, n_bytes: int) -> None:
         """Move the file's bar and the one for all."""
-        self._progress.advance(self._tasks[artifact.filename], n_bytes)
+        # one that is stopped before its turn takes back what it never sent
+        if (task := self._tasks.get(artifact.filename)) is not None:
+            self._progress.advance(task, n_bytes)
         if self._all is not None:
             self._progress.advance(self._all, n_bytes)
 
