@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 from keyring.backends.null import Keyring as NoKeyring
 from tests.client.upload_server import UploadServer
+from tests.hiding import forgotten
 from tests.index.building import build
 
 from hatch_staged import releases
@@ -40,6 +41,13 @@ if TYPE_CHECKING:
     from hatch_staged.index.core import Index
     from hatch_staged.index.worker import Work
     from hatch_staged.stage.model import StagedRelease
+
+
+@pytest.fixture(autouse=True)
+def forget_secrets() -> Iterator[None]:
+    """Let no test hide what another one wants to see: some make up tokens, such as a line break."""
+    with forgotten():
+        yield
 
 
 @dataclass

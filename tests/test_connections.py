@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.client.test_trusted_publishing import Job
 from tests.client.upload_server import UploadServer, problem, reply
 
 from hatch_staged.client.credentials import Credentials
@@ -198,22 +199,6 @@ def test_whoever_is_asked_is_asked_once(connections: Connections, team: TeamInde
         with connections.open(team.repository) as client:
             client.find_session("foo", "1.0")
     assert len(asked) == 1
-
-
-class Job:
-    """A CI service that vouches for this process."""
-
-    def __init__(self) -> None:
-        self.audiences: list[str] = []
-
-    def present(self) -> bool:
-        """Say yes."""
-        return True
-
-    def identity(self, audience: str) -> str:
-        """Return what proves it."""
-        self.audiences.append(audience)
-        return "an-identity"
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import pytest
 from tests.conftest import Maintainer
 
 from hatch_staged import exporting, releases
+from hatch_staged.client.progress import unheard
 from hatch_staged.errors import ConfigurationError, NotAllowedError, StagedError, StageGoneError
-from hatch_staged.releases import unheard
 from hatch_staged.stage import export, stagefile
 from hatch_staged.stage.model import StageFile
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from hatch_staged.client import reconciliation, staging
+from hatch_staged.client.progress import unheard
 from hatch_staged.client.sending import SENDERS
 from hatch_staged.client.staging import OnInterrupt
 from hatch_staged.errors import (
@@ -49,10 +50,6 @@ def utc_now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def unheard(text: str) -> None:
-    """Take a line that nobody reads."""
-
-
 @dataclass(frozen=True)
 class Desk:
     """What a user works with: the stage file, the indexes, the folder of downloads, the clock.
@@ -78,6 +75,10 @@ class Desk:
         Raises `ConfigurationError` if there is none, or a wrong one.
         """
         return self.tokens.fill(stagefile.load(self.stage_file))
+
+    def telling(self, tell: Callable[[str], None]) -> Desk:
+        """Return the same desk where `tell` takes a line on why an index is asked again."""
+        return replace(self, connections=replace(self.connections, tell=tell))
 
     def repository(self) -> Repository:
         """Return the index that the user asked for, or the configured one."""
