@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 from keyring.backends.null import Keyring as NoKeyring
 from tests.client.upload_server import UploadServer
+from tests.hiding import forgotten
 from tests.index.building import build
 
 from hatch_staged import releases
@@ -40,6 +41,13 @@ if TYPE_CHECKING:
     from hatch_staged.index.core import Index
     from hatch_staged.index.worker import Work
     from hatch_staged.stage.model import StagedRelease
+
+
+@pytest.fixture(autouse=True)
+def forget_secrets() -> Iterator[None]:
+    """Let no test hide what another one wants to see: some make up tokens, such as a line break."""
+    with forgotten():
+        yield
 
 
 @dataclass
@@ -170,7 +178,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_keyring: None) -> P
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("USERPROFILE", str(folder))
-    for name in ("STAGED", "STAGE_FILE", "DEBUG", "INDEX_REPO", "INDEX_USER", "INDEX_AUTH"):
+    for name in ("STAGED", "STAGE_FILE", "STAGE_TOKEN", "STAGE_URL", "DEBUG", "INDEX_REPO", "INDEX_USER", "INDEX_AUTH"):
         monkeypatch.delenv(f"HATCH_{name}", raising=False)
     # the CI service that runs the tests is not theirs
     for name in SERVICES:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from hatch_staged import repositories
 from hatch_staged.client import credentials
 from hatch_staged.client.credentials import TOKEN_USER, Credentials, LastUsers, Sources, SystemKeyring
+from hatch_staged.client.progress import unheard
 from hatch_staged.client.transport import Transport
 from hatch_staged.client.trusted_publishing import SystemAmbient, TrustedPublishing
 from hatch_staged.client.upload_api import Client
@@ -56,7 +57,7 @@ class Connections:
     """The indexes that this user can reach.
 
     `configured` are those of the configuration files, `memory` is the file that remembers who worked last where,
-    `ambient` vouches for a job of CI.
+    `ambient` vouches for a job of CI, `tell` takes a line on why an index is asked again.
     """
 
     configured: Mapping[str, Repository]
@@ -64,6 +65,7 @@ class Connections:
     login: Login
     memory: Path
     ambient: Ambient = field(default_factory=SystemAmbient)
+    tell: Callable[[str], None] = unheard
     _found: dict[tuple[str, str | None], Authorizer] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -86,6 +88,17 @@ class Connections:
             url, chosen=any(repositories.same_url(url, each) for each in asked if each)
         )
 
+    def around(self, url: str) -> Repository:
+        """Return the index on whose host `url` is; the local one is started if need be.
+
+        Of one that is not configured nothing is known but `url`.
+        """
+        found = next((each for each in self.configured.values() if repositories.same_origin(each.url, url)), None)
+        local = self.local.url
+        if found is None and local is not None and repositories.same_origin(local, url):
+            return self.at(local)
+        return found or repositories.nameless(url, chosen=False)
+
     @contextmanager
     def open(self, repository: Repository, *, ask: bool = True) -> Iterator[Client]:
         """Give a client that is logged in to `repository`; whoever it was worked, if nothing is raised inside.
@@ -106,13 +119,13 @@ class Connections:
                 timeout=HURRIED_SECONDS,
                 deadline=HURRIED_SECONDS,
                 max_body=LARGEST_PAGE,
-                waiter=Waiter(Patience(attempts=1)),
+                patience=Patience(attempts=1),
             )
         )
 
     def anonymous(self, repository: Repository) -> Client:
-        """Return a client without credentials, for files."""
-        return Client(self._transport(repository))
+        """Return a client without credentials, for pages and files."""
+        return Client(self._transport(repository, max_body=LARGEST_PAGE))
 
     @property
     def _last_users(self) -> LastUsers:
@@ -180,11 +193,14 @@ class Connections:
         self,
         repository: Repository,
         found: Authorizer | None = None,
+        *,
+        patience: Patience | None = None,
         **limits: Any,
     ) -> Transport:
         return Transport(
             repository.url,
             found,
+            waiter=Waiter(patience or Patience(), tell=self.tell),
             ca_cert=_file(self.login.ca_cert or repository.ca_cert),
             client_cert=_file(self.login.client_cert or repository.client_cert),
             client_key=_file(self.login.client_key or repository.client_key),

@@ -54,6 +54,16 @@ def same_url(one: str, other: str) -> bool:
     return one.rstrip("/") == other.rstrip("/")
 
 
+def same_origin(one: str, other: str) -> bool:
+    """Whether two http(s) URLs have the same scheme, host and port."""
+    return _origin(one) == _origin(other)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
 def is_loopback(url: str) -> bool:
     """Whether the host of `url` is this machine itself."""
     host = urlsplit(url).hostname or ""
@@ -68,8 +78,9 @@ def url_mistake(url: str) -> str | None:
     try:
         parts = urlsplit(url)
         _ = parts.port
-    except ValueError as error:
-        return f"is no URL: {error}"
+    except ValueError:
+        # not told which part: it may be one of a password, and Python quotes it
+        return "is no URL"
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         return "must be an http or https URL"
     if parts.username is not None or parts.password is not None:

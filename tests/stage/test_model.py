@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from packaging.utils import canonicalize_name
+from tests.stage.conftest import EXPIRES
 
 from hatch_staged.protocol.distributions import Kind
 from hatch_staged.stage.model import InvalidEntryError, StageFile
@@ -47,6 +48,7 @@ SDIST = "foo-1.2.0.tar.gz"
         ({"hashes": {"sha256": "00" * 32, "md5": "xyz"}}, "hashes.md5"),
         ({"hashes": {"sha256": "00" * 32, "MD 5": "00"}}, "hashes"),
         ({"upload_time": datetime(2026, 1, 1)}, "upload-time"),  # noqa: DTZ001 - that is what is refused
+        ({"upload_time": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))}, "upload-time"),
     ],
 )
 def test_an_artifact_is_refused_by_its_key(make_artifact: MakeArtifact, fields: dict[str, Any], key: str) -> None:
@@ -143,4 +145,14 @@ def test_a_lock_file_package_says_the_same(make_release: MakeRelease) -> None:
 
 def test_times_compare_in_any_zone(make_release: MakeRelease) -> None:
     release = make_release()
-    assert replace(release, expires_at=release.expires_at.astimezone(timezone.utc)) == release
+    assert replace(release, expires_at=EXPIRES.astimezone(timezone(timedelta(hours=2)))) == release
+
+
+def test_without_a_session_there_has_to_be_a_stage(make_release: MakeRelease) -> None:
+    release = make_release()
+    stage_alone = replace(release, session=None, expires_at=None)
+    assert stage_alone.place == release.place == release.stage
+    assert replace(release, stage=None).place == release.session
+    with pytest.raises(InvalidEntryError) as caught:
+        replace(stage_alone, stage=None)
+    assert caught.value.key == "tool.hatch-staged.session"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeVar
 from urllib.parse import urljoin
 
 import msgspec
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from hatch_staged.client.transport import Content, Transport
     from hatch_staged.client.waiting import Waiter
     from hatch_staged.protocol.mechanisms import HttpPostBytes
+
+_Page = TypeVar("_Page", simple.ProjectPage, simple.RootPage)
 
 _CHUNK = 256 * 1024
 
@@ -149,9 +151,17 @@ class Client:
         """Publish the session, wait for deferred processing, and return the published session.
 
         Raises `StagedError` with the index's notices where deferred processing fails: the session stays editable.
-        Raises `StageGoneError` also where the answer was lost and the index no longer knows the session: it may be
-        published then, for its status URL "MAY return 404".
+        Raises `StageGoneError` also where the index no longer knows the session that it was asked to publish, and in
+        these words: it may be published then, for its status URL "MAY return 404".
         """
+        url = session.links.session
+
+        def status() -> tuple[messages.Session, float | None]:
+            try:
+                return self._talk.look_at_session(url)
+            except StageGoneError as error:
+                what = "the index was asked to publish the session, and does not know it any more: it may be public"
+                raise StageGoneError(what, where=redact(url), hint="look for it where the index publishes") from error
 
         def ask() -> tuple[messages.Session, float | None]:
             answer = self._talk.ask("POST", session.links.publish, Asked.SESSION, _action())
@@ -160,13 +170,13 @@ class Client:
             return msgspec.structs.replace(session, status=state), self._talk.wanted_pause(answer)
 
         def look() -> tuple[messages.Session, float | None] | None:
-            found, pause = self._talk.look_at_session(session.links.session)
+            found, pause = status()
             return None if found.status.editable else (found, pause)
 
         published, pause = self._talk.surely(ask, look)
         if published.status is SessionState.PROCESSING:
             published = self._transport.waiter.until_settled(
-                lambda: self._talk.look_at_session(session.links.session),
+                status,
                 lambda found: found.status is not SessionState.PROCESSING,
                 first_pause=pause,
             )
@@ -312,10 +322,11 @@ class Client:
         """Return the status of the file upload session at `url`: its ``link`` in the session."""
         return self._talk.look_at_file(url)[0]
 
-    def complete(self, file: messages.FileUploadSession) -> FileState:
+    def complete(self, file: messages.FileUploadSession, *, meanwhile: Callable[[], object] = nothing) -> FileState:
         """Complete the file upload session, wait for deferred processing, and return what became of it.
 
         That is ``completed``, ``error`` or ``canceled``; a failure that the index tells at once is raised.
+        `meanwhile` is called before each look at what is being processed: that may take half an hour.
         """
         url = file.links.file_upload_session
 
@@ -325,6 +336,7 @@ class Client:
             return state, self._talk.wanted_pause(answer)
 
         def state_of() -> tuple[FileState, float | None]:
+            meanwhile()
             found, pause = self._talk.look_at_file(url)
             return found.status, pause
 
@@ -366,20 +378,35 @@ class Client:
         The URLs of its files are absolute, hash names and digests in lower case.  Raises `ProtocolError` for a page
         that is not the JSON of PEP 691.
         """
-        page_url = f"{url.rstrip('/')}/{canonicalize_name(project)}/"
-        return self._talk.surely(lambda: self._page(page_url), nothing)
+        found = self._page(f"{url.rstrip('/')}/{canonicalize_name(project)}/", simple.ProjectPage)
+        if found is None:
+            return None
+        page, base = found
+        return msgspec.structs.replace(page, files=tuple(_normalized(file, base) for file in page.files))
 
-    def _page(self, url: str) -> simple.ProjectPage | None:
+    def projects(self, url: str) -> tuple[str, ...] | None:
+        """Return the names on the first page of the simple repository at `url`, or None if it has none (any more).
+
+        They are as the index spells them, and may be anything.  Raises `ProtocolError` as `project_page` does.
+        """
+        found = self._page(f"{url.rstrip('/')}/", simple.RootPage)
+        return None if found is None else tuple(project.name for project in found[0].projects)
+
+    def _page(self, url: str, kind: type[_Page]) -> tuple[_Page, str] | None:
+        """Return the page at `url` and where it is in the end, None if there is none."""
+        return self._talk.surely(lambda: self._page_once(url, kind), nothing)
+
+    def _page_once(self, url: str, kind: type[_Page]) -> tuple[_Page, str] | None:
         answer = self._transport.fetch(url, headers={"Accept": simple.CONTENT_TYPE}, repeat=Repeat.UNSENT)
         if answer.status in _NOT_THERE:
             return None
         if not answer.successful:
             raise self._talk.refusal(answer, Asked.SIMPLE)
-        page = decode(answer, simple.ProjectPage, Asked.SIMPLE)
+        page = decode(answer, kind, Asked.SIMPLE)
         if answer.media_type not in _JSON_PAGES or not page.meta.api_version.startswith("1."):
-            said = printable(f"{answer.media_type}, version {page.meta.api_version}", self._talk.secrets)
+            said = printable(f"{answer.media_type}, version {page.meta.api_version}")
             raise ProtocolError(f"the page is not JSON of the simple API 1.x: {said}", where=redact(url))
-        return msgspec.structs.replace(page, files=tuple(_normalized(file, answer.url) for file in page.files))
+        return page, answer.url
 
     @contextmanager
     def download(self, url: str) -> Iterator[Iterator[bytes]]:

@@ -20,6 +20,7 @@ from hatch_staged.hatch import settings
 from hatch_staged.local import LocalIndex
 from hatch_staged.redaction import hide
 from hatch_staged.releases import Desk
+from hatch_staged.stage.session_tokens import SessionTokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,6 +123,8 @@ def open_desk(app: Application, options: IndexOptions, *, stage_file_option: str
         repo=options.repo if "repo" in options.typed else None,
         default_repo=options.repo or configured.repo,
         expected=configured.expected,
+        share_token=configured.share_token,
+        tokens=SessionTokens(ours / "session-tokens.json", os.environ),
     )
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.filesize import decimal
 
 from hatch_staged.durations import render
-from hatch_staged.errors import ConfigurationError, StagedError
+from hatch_staged.errors import ConfigurationError, StagedError, one_line
 from hatch_staged.redaction import redact, scrub
 from hatch_staged.releases import label
 from hatch_staged.stage.use import expires_in
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from hatch_staged.outcome import Outcome
     from hatch_staged.releases import Extension
-    from hatch_staged.stage.model import StagedRelease
     from hatch_staged.status import ReleaseStatus
 
 
@@ -82,7 +81,8 @@ def _as_ours(error: Exception) -> StagedError:
 
 def _show(error: StagedError) -> None:
     if os.environ.get("HATCH_DEBUG") in {"1", "true"}:
-        click.echo(scrub(traceback.format_exc()), err=True, nl=False)
+        for line in scrub(traceback.format_exc()).splitlines():
+            click.echo(one_line(line), err=True)
     first, *rest = error.lines()
     click.secho(first, fg="red", err=True)
     for line in rest:
@@ -107,8 +107,8 @@ def stderr_of(app: Application) -> Console:
 def as_text(found: ReleaseStatus, now: datetime) -> str:
     """Return the status of a release for a person."""
     release = found.release
-    until = f", {expires_in(found.expires_at, now)} ({_zulu(found.expires_at)})" if found.ended is None else ""
-    lines = [f"{label(release)} on {redact(release.index)}: {found.status}{until}"]
+    until = "" if found.ended is not None else expiry(found.expires_at, now)
+    lines = [f"{label(release)} on {redact(release.index)}: {', '.join(filter(None, [found.status, until]))}"]
     lines += [f"  {notice}" for notice in found.notices]
     for file in found.files:
         named = f"{decimal(file.artifact.size)}  sha256:{file.artifact.sha256}" if file.artifact else _UNNAMED
@@ -117,9 +117,9 @@ def as_text(found: ReleaseStatus, now: datetime) -> str:
     return "\n".join(lines)
 
 
-def expiry(release: StagedRelease, now: datetime) -> str:
-    """Return when the stage of `release` ends, for a person."""
-    return f"{label(release)} {expires_in(release.expires_at, now)} ({_zulu(release.expires_at)})"
+def expiry(moment: datetime | None, now: datetime) -> str:
+    """Return when a stage ends, for a person; nothing where nobody knows."""
+    return "" if moment is None else f"{expires_in(moment, now)} ({_zulu(moment)})"
 
 
 def shortage(extension: Extension, asked: timedelta) -> str | None:

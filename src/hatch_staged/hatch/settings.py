@@ -10,6 +10,7 @@ from hatch_staged.repositories import KNOWN, LOCAL, Repository, url_mistake
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import TypeGuard
 
 _SECRETS = ("auth", "password", "token")
 _WHERE_SECRETS_BELONG = "credentials belong into ~/.pypirc, a keyring or HATCH_INDEX_AUTH"
@@ -28,6 +29,8 @@ class Settings:
     jobs: int = 4
     repos: Mapping[str, Repository] = field(default_factory=dict)
     expected: tuple[str, ...] = ()
+    #: whether the stage file gets the session token
+    share_token: bool = True
 
 
 def read(project: Mapping[str, object], user: Mapping[str, object]) -> Settings:
@@ -39,21 +42,28 @@ def read(project: Mapping[str, object], user: Mapping[str, object]) -> Settings:
     ours = _Table(project, "tool.hatch.publish.staged", mistakes)
     theirs = _Table(user, "publish.staged", mistakes)
     defaults = Settings()
+    share_token = [value for value in (ours.flag("share-token"), theirs.flag("share-token")) if value is not None]
     settings = Settings(
         repo=ours.repo() or theirs.repo() or defaults.repo,
         stage_file=ours.text("stage-file") or theirs.text("stage-file") or defaults.stage_file,
         jobs=ours.count("jobs") or theirs.count("jobs") or defaults.jobs,
         repos={**theirs.repos(), **ours.repos()},
         expected=ours.texts("expected") or theirs.texts("expected") or defaults.expected,
+        share_token=[*share_token, defaults.share_token][0],
     )
     for table in (theirs, ours):
         table.refuse_secrets()
         # Hatch itself reads it, and shows a traceback for a mistake in it.
         table.flag("disable")
-        table.refuse_unknown({"repo", "stage-file", "jobs", "repos", "expected", "disable", *_SECRETS})
+        table.refuse_unknown({"repo", "stage-file", "jobs", "repos", "expected", "share-token", "disable", *_SECRETS})
     if mistakes:
         raise ConfigurationError("; ".join(mistakes))
     return settings
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Whether it is text that a terminal may be shown: a cloned project says what it likes."""
+    return isinstance(value, str) and value != "" and value.isprintable()
 
 
 class _Table:
@@ -71,15 +81,15 @@ class _Table:
         value = self._values.get(key)
         if value is None:
             return None
-        if not isinstance(value, str) or not value:
-            self.mistake(key, "must be a non-empty string")
+        if not _is_text(value):
+            self.mistake(key, "must be a non-empty string of printable characters")
             return None
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
         values = self._values.get(key, [])
-        if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
-            self.mistake(key, "must be a list of non-empty strings")
+        if not isinstance(values, list) or not all(map(_is_text, values)):
+            self.mistake(key, "must be a list of non-empty strings of printable characters")
             return ()
         return tuple(values)
 
@@ -92,9 +102,12 @@ class _Table:
             return None
         return value
 
-    def flag(self, key: str) -> None:
-        if not isinstance(self._values.get(key, False), bool):
-            self.mistake(key, "must be true or false")
+    def flag(self, key: str) -> bool | None:
+        value = self._values.get(key)
+        if value is None or isinstance(value, bool):
+            return value
+        self.mistake(key, "must be true or false")
+        return None
 
     def url(self, key: str) -> str | None:
         value = self.text(key)
@@ -128,6 +141,9 @@ class _Table:
     def _repo(self, name: str, values: object) -> Repository | None:
         if name == LOCAL or name in KNOWN:
             self.mistake(f"repos.{name}", "has a meaning already: choose another name")
+            return None
+        if not _is_text(name):
+            self.mistake(f"repos.{name}", "must have a name of printable characters")
             return None
         if not isinstance(values, dict):
             self.mistake(f"repos.{name}", "must be a table")
