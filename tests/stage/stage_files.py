@@ -44,6 +44,7 @@ def _releases(draw: st.DrawFn) -> StagedRelease:
         filenames.append(f"{name}-{version}.tar.gz")
     local = draw(st.booleans())
     specifiers = draw(_SPECIFIERS)
+    session = draw(st.none() | _URLS)
     return StagedRelease(
         project=canonicalize_name(name),
         version=version,
@@ -60,11 +61,11 @@ def _releases(draw: st.DrawFn) -> StagedRelease:
             for filename in filenames
         ),
         index=draw(_URLS),
-        session=draw(_URLS),
-        stage=draw(st.none() | _URLS),
+        session=session,
+        stage=draw(_URLS if session is None else st.none() | _URLS),
         session_token=draw(st.none() | _TEXTS),
         status=draw(st.sampled_from(SessionState)),
-        expires_at=draw(_TIMES),
+        expires_at=draw(st.none() | _TIMES),
         expected=tuple(draw(st.lists(_TEXTS, max_size=2))),
     )
 

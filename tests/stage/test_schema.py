@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,16 @@ def test_what_is_written_fits_and_has_no_other_keys(stage_file: StageFile) -> No
     CLOSED.validate(as_json(dump(stage_file)))
 
 
+def test_a_file_without_its_secret_and_its_session_fits(release: StagedRelease) -> None:
+    withheld = replace(release, session=None, expires_at=None, shares_token=False)
+    text = dump(StageFile((withheld,)))
+    assert "${HATCH_STAGE_TOKEN}" in text
+    CLOSED.validate(as_json(text))
+    document = as_json(text)
+    del document["packages"][0]["tool"]["hatch-staged"]["stage"]
+    assert not OPEN.is_valid(document)
+
+
 def test_the_words_of_a_status_are_those_of_a_session() -> None:
     described = SCHEMA["$defs"]["staged"]["properties"]["status"]["enum"]
     assert set(described) == {state.value for state in SessionState}
@@ -95,7 +106,8 @@ def release(make_release: MakeRelease) -> StagedRelease:
         ((*RELEASE, "sdist", "hashes", "sha256"), "00"),
         ((*RELEASE, "wheels", 0, "url"), None),
         ((*STAGED, "index"), "ftp://index.test/"),
-        ((*STAGED, "session"), None),
+        ((*STAGED, "session"), "index.test/upload/1"),
+        ((*STAGED, "digest"), None),
         ((*STAGED, "status"), "draft"),
         ((*STAGED, "expires-at"), "tomorrow"),
         ((*STAGED, "digest"), "sha256:0"),
