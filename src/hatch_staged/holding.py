@@ -9,7 +9,7 @@ from hatch_staged.stage import use
 from hatch_staged.stage.cache import Cache
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from hatch_staged.releases import Desk
     from hatch_staged.stage.model import StagedRelease
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from hatch_staged.stage.use import Obtained, Standing
 
 
-def look(desk: Desk) -> tuple[Standing, ...]:
-    """Return what has become of the releases in the stage file; see `hatch_staged.stage.use.look`."""
+def look(desk: Desk, releases: Iterable[StagedRelease] | None = None) -> tuple[Standing, ...]:
+    """Return what has become of `releases`, by default those in the stage file; see `hatch_staged.stage.use.look`."""
     standings = []
-    for release in desk.read().releases:
+    for release in desk.read().releases if releases is None else releases:
         repository = desk.connections.at(release.index)
         with desk.connections.hurried(repository) as client:
             standings.append(use.look(release, read_page=client.project_page, simple=repository.simple, now=desk.now()))

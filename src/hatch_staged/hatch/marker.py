@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from hatch_staged.errors import StagedError
+from hatch_staged.errors import WrongBytesError
 from hatch_staged.hatch import precedence
 from hatch_staged.stage.cache import Cache, Signature
 
@@ -43,17 +43,26 @@ class Marker:
         self._path.write_text("{}", encoding="utf-8")
         return before
 
+    def missing(self, obtained: Iterable[Obtained]) -> list[Obtained]:
+        """Return those of the artifacts `obtained` that nothing in the environment was installed from."""
+        records = self._records()
+        return [one for one in obtained if one.path not in records]
+
     def finish(self, wanted: Mapping[str, object], obtained: Iterable[Obtained]) -> None:
         """Write down that all that is `wanted` is installed, from the artifacts `obtained`; let it be imported first.
 
-        Raises `StagedError` if one of them is not installed.
+        Raises `WrongBytesError` if one of them is not installed.
         """
         records = self._records()
         cached, installed = {}, {}
         dist_infos = []
         for one in obtained:
             if one.path not in records:
-                raise StagedError(f"the installer did not install {one.artifact.filename}", where=str(self.folder))
+                raise WrongBytesError(
+                    f"the installer did not install {one.artifact.filename}, or something else in its place",
+                    where=str(self.folder),
+                    hint="look into the configuration of the installer: variables PIP_* and UV_*, pip.conf, uv.toml",
+                )
             record = records[one.path]
             installed[record.relative_to(self.folder).as_posix()] = _signature(record)
             dist_infos.append(record.parent)
