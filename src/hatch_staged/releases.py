@@ -29,6 +29,7 @@ from hatch_staged.stage import entries, liveness, stagefile
 from hatch_staged.stage.expected import missing
 from hatch_staged.stage.liveness import Published
 from hatch_staged.stage.model import StagedArtifact, StagedRelease, StageFile
+from hatch_staged.stage.recent import Recent
 from hatch_staged.stage.session_tokens import SessionTokens
 
 if TYPE_CHECKING:
@@ -75,6 +76,11 @@ class Desk:
         Raises `ConfigurationError` if there is none, or a wrong one.
         """
         return self.tokens.fill(stagefile.load(self.stage_file))
+
+    @property
+    def recent(self) -> Recent:
+        """What the indexes have said a moment ago."""
+        return Recent(self.cache / "recent.json")
 
     def telling(self, tell: Callable[[str], None]) -> Desk:
         """Return the same desk where `tell` takes a line on why an index is asked again."""
@@ -409,3 +415,4 @@ def keep(desk: Desk, release: StagedRelease) -> None:
     desk.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     with FileLock(desk.cache / f"stage-file-{name[:16]}.lock"):
         stagefile.write(desk.stage_file, load_or_empty(desk.stage_file).with_release(release))
+    desk.recent.forget()

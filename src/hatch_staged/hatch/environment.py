@@ -196,7 +196,8 @@ class StagedEnvironment(VirtualEnvironment):
     def _standings(self) -> tuple[Standing, ...]:
         """What has become of the releases in the stage file; the first look says what is tested."""
         with reporting():
-            standings = holding.look(self._desk, self._releases)
+            # Before anything is installed, the index is asked in any case.
+            standings = holding.look(self._desk, self._releases, recent=self._is_current)
             for standing in standings:
                 self.app.display_info(f"{self.name}: {standing.describe(self._desk.now())}")
                 # Even where all is installed: who tests must know that the bytes are no longer what was staged.
