@@ -34,7 +34,8 @@ class Marker:
         """What `finish` was told to be wanted, or None if that is not, or not any more, what is installed."""
         said = self._read()
         records = said.get("installed", {})
-        intact = all(_signature(self.folder / path) == signature for path, signature in records.items())
+        # by its text, not by its time: pip installs an sdist again, from the same file, beside anything else
+        intact = all(_origin(self.folder / path) == origin for path, origin in records.items())
         return said.get("wanted") if intact else None
 
     def begin(self) -> bool:
@@ -64,7 +65,7 @@ class Marker:
                     hint="look into the configuration of the installer: variables PIP_* and UV_*, pip.conf, uv.toml",
                 )
             record = records[one.path]
-            installed[record.relative_to(self.folder).as_posix()] = _signature(record)
+            installed[record.relative_to(self.folder).as_posix()] = _origin(record)
             dist_infos.append(record.parent)
             cached[one.project] = [one.artifact.filename, *one.signature]
         precedence.give(dist_infos)
@@ -102,10 +103,9 @@ class Marker:
             return {}
 
 
-def _signature(record: Path) -> list[int] | None:
-    """Return what changes when an installer writes the file anew, or None if it is not there."""
+def _origin(record: Path) -> str | None:
+    """Return what an installer wrote of the origin of a distribution, or None if it is not there."""
     try:
-        status = record.stat()
-    except FileNotFoundError:
+        return record.read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
         return None
-    return [status.st_size, status.st_mtime_ns, status.st_ino]
