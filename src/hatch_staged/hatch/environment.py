@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import contextmanager
 from functools import cached_property
 from hashlib import sha256
@@ -22,7 +23,7 @@ from hatch_staged.hatch.context import IndexOptions
 from hatch_staged.hatch.display import reporting
 from hatch_staged.hatch.locking import Lock
 from hatch_staged.hatch.marker import Marker
-from hatch_staged.stage import selection
+from hatch_staged.stage import installers, selection
 from hatch_staged.stage.installation import requirement
 
 if TYPE_CHECKING:
@@ -76,15 +77,17 @@ class StagedEnvironment(VirtualEnvironment):
 
     def install_project(self) -> None:
         """Install what is staged, and the checkout only if it is something else."""
-        self._install_staged()
-        if not self._replaces_checkout:
-            super().install_project()
+        with self._without_secrets():
+            self._install_staged()
+            if not self._replaces_checkout:
+                super().install_project()
 
     def install_project_dev_mode(self) -> None:
         """Install what is staged, and the checkout only if it is something else."""
-        self._install_staged()
-        if not self._replaces_checkout:
-            super().install_project_dev_mode()
+        with self._without_secrets():
+            self._install_staged()
+            if not self._replaces_checkout:
+                super().install_project_dev_mode()
 
     def dependency_hash(self) -> str:
         """Return a hash of the dependencies, of what is staged, and of whether that is installed."""
@@ -98,9 +101,10 @@ class StagedEnvironment(VirtualEnvironment):
 
     def sync_dependencies(self) -> None:
         """Install what is staged, unless it is there, and everything else that is missing."""
-        if not self._is_current:
-            self._install_staged()
-        super().sync_dependencies()
+        with self._without_secrets():
+            if not self._is_current:
+                self._install_staged()
+            super().sync_dependencies()
         if not self._is_current:
             with reporting():
                 raise StagedError(
@@ -268,6 +272,22 @@ class StagedEnvironment(VirtualEnvironment):
         # Hatch's view of what is installed is from before.
         for name in ("distributions", "missing_dependencies"):
             vars(self).pop(name, None)
+
+    @contextmanager
+    def _without_secrets(self) -> Iterator[None]:
+        """Keep variables with a session token from installers, which show the URLs of the indexes that they use."""
+        tokens = [release.session_token for release in self._stage_file if release.session_token is not None]
+        before = dict(os.environ)
+        kept = installers.variables(before, tokens)
+        for name, value in before.items():
+            if name not in kept:
+                del os.environ[name]
+            elif kept[name] != value:
+                os.environ[name] = kept[name]
+        try:
+            yield
+        finally:
+            os.environ.update(before)
 
     def _installing(self, args: Iterable[str]) -> list[str]:
         constraints = [] if self._lock is None else self._lock.constraints(self._staged)
