@@ -1,6 +1,6 @@
 """The verbs of ``hatch stage`` and ``hatch-staged``: options in, one call, words out.
 
-Hatch imports this module at every start, so what a verb needs beyond click is imported where it runs.
+What a verb needs beyond click is imported where it runs: whoever asks for `--help` waits for none of it.
 """
 
 from __future__ import annotations
