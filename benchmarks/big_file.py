@@ -21,7 +21,7 @@ from hatch_staged.client.credentials import Credentials
 from hatch_staged.client.progress import Silent
 from hatch_staged.client.transport import Transport
 from hatch_staged.client.upload_api import Client
-from hatch_staged.index import server, tokens
+from hatch_staged.index import presence, server, tokens
 from hatch_staged.index.core import open_index
 
 MOST = 40  # MiB
@@ -77,7 +77,7 @@ def run_index(data_dir: Path) -> None:
     before = []
 
     def announce(_line: str) -> None:
-        found = server.running(data_dir)
+        found = presence.running(data_dir)
         assert found is not None  # noqa: S101 - it is us
         before.append(resident_peak())
         print(f"{found.url}upload/", flush=True)

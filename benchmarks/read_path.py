@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--patience", type=float, default=300, help="for uploading files to devpi-server (seconds)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        scripts = options.rivals or servers.install_rivals(Path(folder) / "rivals")
+        scripts = options.rivals or servers.install(Path(folder) / "rivals")
         print("| page | " + " | ".join(f"{name} (1/s)" for name in NAMES) + " | ratios |")
         print("| --- |" + " --: |" * (len(NAMES) + 1))
         for size in options.sizes:

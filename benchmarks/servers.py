@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-_RIVALS = ("pypiserver[cache]", "waitress", "devpi-server")
+RIVALS = ("pypiserver[cache]", "waitress", "devpi-server")
 _START = 600  # seconds
 _LOG = "server.log"
 
@@ -47,13 +47,23 @@ def wheel(project: str, version: str) -> bytes:
     return packed.getvalue()
 
 
-def install_rivals(folder: Path) -> Path:
-    """Return the folder with the commands of the other servers, in a virtual environment that is made for them."""
+def install(folder: Path, packages: Iterable[str] = RIVALS) -> Path:
+    """Return the folder with the commands of `packages`, in a virtual environment that is made for them."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     scripts = folder / ("Scripts" if sys.platform == "win32" else "bin")
-    install = [str(scripts / "python"), "-m", "pip", "install", "--quiet", *_RIVALS]
-    subprocess.run(install, check=True, stderr=subprocess.DEVNULL)
+    command = [str(scripts / "python"), "-m", "pip", "install", "--quiet", *packages]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     return scripts
+
+
+@contextlib.contextmanager
+def empty(folder: Path) -> Iterator[tuple[int, str]]:
+    """Serve this index with nothing in it; yields its port and an API token."""
+    data = folder / "ours"
+    with open_index(data) as index:
+        secret = tokens.create(index, user="bench")
+    with _ours(data) as port:
+        yield port, secret
 
 
 @contextlib.contextmanager
@@ -61,10 +71,16 @@ def ours(folder: Path, files: Mapping[str, bytes]) -> Iterator[str]:
     """Serve `files` with this index; they are put into its database in one go."""
     data = folder / "ours"
     _fill(data, files)
+    with _ours(data) as port:
+        yield f"http://127.0.0.1:{port}/simple/"
+
+
+@contextlib.contextmanager
+def _ours(data: Path) -> Iterator[int]:
     port = _free_port()
     command = [sys.executable, "-m", "hatch_staged", "serve", "--data-dir", str(data), "--port", str(port)]
     with _serving(command, data, port):
-        yield f"http://127.0.0.1:{port}/simple/"
+        yield port
 
 
 @contextlib.contextmanager

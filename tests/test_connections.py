@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.client.test_trusted_publishing import Job
 from tests.client.upload_server import UploadServer, problem, reply
 
 from hatch_staged.client.credentials import Credentials
 from hatch_staged.client.trusted_publishing import AUDIENCE, MINT_TOKEN, SystemAmbient
 from hatch_staged.connections import Login
 from hatch_staged.errors import ConfigurationError, NotAllowedError, UnreachableError
-from hatch_staged.index import server
+from hatch_staged.index import presence
 from hatch_staged.repositories import LOCAL, Repository
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def test_the_local_index_is_started_and_its_token_used(make_desk: MakeDesk, home
         # everybody is `local` there
         assert not (home / "last-users.json").exists()
     finally:
-        server.stop(connections.local.folder)
+        presence.stop(connections.local.folder)
 
 
 def test_an_index_on_the_port_that_the_local_one_keeps_is_not_the_local_one(make_desk: MakeDesk) -> None:
@@ -192,22 +193,6 @@ def test_whoever_is_asked_is_asked_once(connections: Connections, team: TeamInde
         with connections.open(team.repository) as client:
             client.find_session("foo", "1.0")
     assert len(asked) == 1
-
-
-class Job:
-    """A CI service that vouches for this process."""
-
-    def __init__(self) -> None:
-        self.audiences: list[str] = []
-
-    def present(self) -> bool:
-        """Say yes."""
-        return True
-
-    def identity(self, audience: str) -> str:
-        """Return what proves it."""
-        self.audiences.append(audience)
-        return "an-identity"
 
 
 @pytest.fixture

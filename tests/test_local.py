@@ -15,7 +15,7 @@ from hatch_staged.client.credentials import Credentials
 from hatch_staged.client.transport import Transport
 from hatch_staged.client.upload_api import Client
 from hatch_staged.errors import ConfigurationError, StagedError
-from hatch_staged.index import server
+from hatch_staged.index import presence
 from hatch_staged.local import LocalIndex
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     """Return a folder; whatever serves it at the end is stopped."""
     folder = tmp_path / "deep" / "index"
     yield folder
-    server.stop(folder)
-    assert server.running(folder) is None
+    presence.stop(folder)
+    assert presence.running(folder) is None
 
 
 def pid_of(folder: Path) -> int:
     """Return the process that serves `folder`."""
-    running = server.running(folder)
+    running = presence.running(folder)
     assert running is not None
     return running.pid
 
@@ -124,7 +124,7 @@ def test_the_default_port_if_it_is_free(folder: Path) -> None:
 def test_a_start_that_takes_too_long_leaves_nothing_behind(folder: Path) -> None:
     with pytest.raises(StagedError, match="did not start: it said nothing"):
         LocalIndex(folder, default_port=0, patience=0).start()
-    assert server.running(folder) is None
+    assert presence.running(folder) is None
     assert not (folder / "port").exists()
 
 

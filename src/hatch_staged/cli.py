@@ -75,9 +75,11 @@ def _with_desk(function: Function) -> Function:
         stage_file = given.pop("stage_file")
         asked = IndexOptions.of(context)
         own = {name: value for name, value in given.items() if not hasattr(asked, name)}
-        telling = Telling(str(context.info_name), as_json=own.pop("as_json"), quiet=context.obj.quiet)
+        app = context.obj
+        telling = Telling(str(context.info_name), as_json=own.pop("as_json"), quiet=app.quiet, verbose=app.verbose)
         with reporting(telling.outcome):
-            function(open_desk(context.obj, asked, stage_file_option=stage_file), telling, **own)
+            desk = open_desk(app, asked, stage_file_option=stage_file).telling(telling.detail)
+            function(desk, telling, **own)
 
     command: Function = run
     for option in reversed(options):

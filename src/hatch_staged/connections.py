@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from hatch_staged import repositories
 from hatch_staged.client import credentials
 from hatch_staged.client.credentials import TOKEN_USER, Credentials, LastUsers, Sources, SystemKeyring
+from hatch_staged.client.progress import unheard
 from hatch_staged.client.transport import Transport
 from hatch_staged.client.trusted_publishing import SystemAmbient, TrustedPublishing
 from hatch_staged.client.upload_api import Client
@@ -56,7 +57,7 @@ class Connections:
     """The indexes that this user can reach.
 
     `configured` are those of the configuration files, `memory` is the file that remembers who worked last where,
-    `ambient` vouches for a job of CI.
+    `ambient` vouches for a job of CI, `tell` takes a line on why an index is asked again.
     """
 
     configured: Mapping[str, Repository]
@@ -64,6 +65,7 @@ class Connections:
     login: Login
     memory: Path
     ambient: Ambient = field(default_factory=SystemAmbient)
+    tell: Callable[[str], None] = unheard
     _found: dict[tuple[str, str | None], Authorizer] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -106,7 +108,7 @@ class Connections:
                 timeout=HURRIED_SECONDS,
                 deadline=HURRIED_SECONDS,
                 max_body=LARGEST_PAGE,
-                waiter=Waiter(Patience(attempts=1)),
+                patience=Patience(attempts=1),
             )
         )
 
@@ -180,11 +182,14 @@ class Connections:
         self,
         repository: Repository,
         found: Authorizer | None = None,
+        *,
+        patience: Patience | None = None,
         **limits: Any,
     ) -> Transport:
         return Transport(
             repository.url,
             found,
+            waiter=Waiter(patience or Patience(), tell=self.tell),
             ca_cert=_file(self.login.ca_cert or repository.ca_cert),
             client_cert=_file(self.login.client_cert or repository.client_cert),
             client_key=_file(self.login.client_key or repository.client_key),

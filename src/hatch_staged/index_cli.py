@@ -79,11 +79,13 @@ def _with_index(function: Function) -> Function:
 @_with_folder
 def serve(folder: Path, *, host: str, port: int, base_url: str | None, idle_timeout: float | None, stop: bool) -> None:
     """Run the Upload 2.0 index."""
+    if stop:
+        from hatch_staged.index import presence  # noqa: PLC0415 - see above
+
+        click.echo("stopped" if presence.stop(folder) else f"no index serves {folder}")
+        return
     from hatch_staged.index import server  # noqa: PLC0415 - see above
 
-    if stop:
-        click.echo("stopped" if server.stop(folder) else f"no index serves {folder}")
-        return
     server.serve(
         data_dir=folder, host=host, port=port, base_url=base_url, idle_timeout=idle_timeout, announce=click.echo
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from hatch_staged.errors import ConfigurationError, StagedError
+from hatch_staged.index import presence
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,15 +64,18 @@ class LocalIndex:
 
     def token(self) -> str:
         """Return the secret that uploads to this index need, made at its first start."""
-        from hatch_staged.index import tokens  # noqa: PLC0415 - the extra `index` may be missing
-        from hatch_staged.index.core import open_index  # noqa: PLC0415 - likewise
-
         kept = self.folder / "token"
         with FileLock(self.folder / "token.lock"):
             if not kept.exists():
-                with closing(open_index(self.folder)) as index:
-                    _write_private(kept, tokens.create(index, user=USER))
+                _write_private(kept, self._make_token())
             return kept.read_text(encoding="ascii")
+
+    def _make_token(self) -> str:
+        from hatch_staged.index import tokens  # noqa: PLC0415 - the extra `index` may be missing
+        from hatch_staged.index.core import open_index  # noqa: PLC0415 - likewise
+
+        with closing(open_index(self.folder)) as index:
+            return tokens.create(index, user=USER)
 
     def _launch(self) -> str:
         kept = self._kept_port()
@@ -108,9 +112,7 @@ class LocalIndex:
         )
 
     def _running(self) -> str | None:
-        from hatch_staged.index import server  # noqa: PLC0415 - the extra `index` may be missing
-
-        running = server.running(self.folder)
+        running = presence.running(self.folder)
         return None if running is None else f"{running.url}upload/"
 
     def _kept_port(self) -> int | None:

@@ -14,6 +14,7 @@ from packaging.utils import InvalidName, canonicalize_name
 from packaging.version import InvalidVersion
 
 from hatch_staged.client import reconciliation, staging
+from hatch_staged.client.progress import unheard
 from hatch_staged.client.sending import SENDERS
 from hatch_staged.client.staging import OnInterrupt
 from hatch_staged.errors import (
@@ -54,10 +55,6 @@ def utc_now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def unheard(text: str) -> None:
-    """Take a line that nobody reads."""
-
-
 @dataclass(frozen=True)
 class Desk:
     """What a user works with: the stage file, the indexes, the folder of downloads, the clock.
@@ -73,6 +70,10 @@ class Desk:
     default_repo: str
     now: Callable[[], datetime] = utc_now
     expected: tuple[str, ...] = ()
+
+    def telling(self, tell: Callable[[str], None]) -> Desk:
+        """Return the same desk where `tell` takes a line on why an index is asked again."""
+        return replace(self, connections=replace(self.connections, tell=tell))
 
     def repository(self) -> Repository:
         """Return the index that the user asked for, or the configured one."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+from collections import Counter
 from threading import Barrier, Event, Lock
 from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_staged.client.lanes import Lanes, NotBesideOthersError, StoppedError
+from hatch_staged.client.lanes import Lanes, NotBesideOthersError, StoppedError, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,11 +26,35 @@ def test_as_many_run_at_once_as_are_allowed() -> None:
     def run(_job: int) -> None:
         together.wait()
 
-    Lanes(range(6), 3, run).run()
+    Lanes(range(6), (3,), run).run()
+
+
+def test_an_interrupt_stops_them_even_while_they_are_begun_and_waits_for_their_end() -> None:
+    returned = Event()
+    alive: list[bool] = []
+
+    def run(job: int) -> None:
+        if job == 0:
+            signal.raise_signal(signal.SIGINT)
+        try:
+            for_ever(lanes.check)
+        except StoppedError:
+            alive.append(not returned.wait(0.1))
+            raise
+
+    for most in (1, 3):
+        returned.clear()
+        lanes = Lanes(range(3), (most,), run)
+        with pytest.raises(KeyboardInterrupt):
+            lanes.run()
+        returned.set()
+        assert lanes.interrupted
+    assert alive
+    assert all(alive)
 
 
 def test_nothing_to_do() -> None:
-    Lanes((), 3, lambda _job: pytest.fail("there is none")).run()
+    Lanes((), (3,), lambda _job: pytest.fail("there is none")).run()
 
 
 def test_the_first_failure_in_their_order_is_raised_and_the_others_stop() -> None:
@@ -45,7 +71,7 @@ def test_the_first_failure_in_their_order_is_raised_and_the_others_stop() -> Non
             stopped.append(job)
             raise
 
-    lanes = Lanes(range(5), 2, run)
+    lanes = Lanes(range(5), (2,), run)
     with pytest.raises(ValueError):  # noqa: PT011 - it has no words
         lanes.run()
     assert stopped == [0]
@@ -65,8 +91,40 @@ def test_what_cannot_be_done_beside_others_is_done_alone() -> None:
         finally:
             lock.release()
 
-    Lanes(range(5), 2, run).run()
+    Lanes(range(5), (2,), run).run()
     assert sorted(done) == [0, 1, 2, 3, 4]
+
+
+def test_when_so_many_are_too_many_fewer_run_and_not_at_once_one_alone() -> None:
+    crowd, both = Barrier(4, timeout=10), Barrier(2, timeout=10)
+    refused, done = Counter[int](), Counter[int]()
+
+    def run(job: int) -> None:
+        if not refused[job] and job < 4:
+            refused[job] += 1
+            crowd.wait()
+            raise NotBesideOthersError(ValueError(job))
+        both.wait()
+        done[job] += 1
+
+    Lanes(range(6), (4, 2), run).run()
+    assert sorted(refused) == [0, 1, 2, 3]
+    assert done == Counter(range(6))
+
+
+def test_turns_are_taken_by_so_many_at_once() -> None:
+    turns = Turns(1)
+    looked = Event()
+
+    def stop() -> None:
+        looked.set()
+        raise StoppedError
+
+    with turns.one(looked.clear), pytest.raises(StoppedError), turns.one(stop):
+        pytest.fail("two have it")
+    assert looked.is_set()
+    with turns.one(looked.clear):
+        assert not looked.is_set()
 
 
 def test_what_fails_alone_too_is_a_failure() -> None:
@@ -78,7 +136,7 @@ def test_what_fails_alone_too_is_a_failure() -> None:
             raise NotBesideOthersError(ValueError("anyway"))
 
     with pytest.raises(ValueError, match="anyway"):
-        Lanes(range(2), 2, run).run()
+        Lanes(range(2), (2,), run).run()
     assert tried.count(0) == 2
 
 
@@ -90,5 +148,5 @@ def test_one_job_is_alone_from_the_start() -> None:
         raise NotBesideOthersError(ValueError("no"))
 
     with pytest.raises(ValueError, match="no"):
-        Lanes([0], 4, run).run()
+        Lanes([0], (4,), run).run()
     assert tried == [0]

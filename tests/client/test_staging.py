@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import signal
 from collections import Counter
-from threading import Barrier, Event
+from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.client.upload_server import DROP, LOSE, File, Reply, problem, reply
 
+from hatch_staged.client.lanes import StoppedError
 from hatch_staged.client.progress import Silent
 from hatch_staged.client.publication import Step
+from hatch_staged.client.reconciliation import LOOKS
 from hatch_staged.client.sending import by_http_post_bytes
 from hatch_staged.client.staging import OnInterrupt, stage
 from hatch_staged.errors import (
@@ -300,6 +302,22 @@ def test_a_page_that_was_read_while_a_file_was_replaced(
     assert len(index.asked("POST", "/b/")) == 1
 
 
+def test_a_file_that_another_machine_is_just_replacing_is_not_sent_again(
+    index: UploadServer, client: Client, make_release: MakeRelease, pauses: Pauses
+) -> None:
+    release = make_release(WHEEL)
+    content = release.artifacts[0].path.read_bytes()
+    completed = index.file_status(File("", {}, 0, 1), 200, state="completed")
+    index.script("POST", "/c/1$", completed, then=index.files.clear)
+    index.script("GET", "/foo/$", problem(404, "No page yet"), then=lambda: index.add_file(WHEEL, content))
+
+    outcome = stage(release, client, jobs=1, reporter=Silent())
+
+    assert outcome.session.files[WHEEL].status is FileState.COMPLETED
+    assert len(index.asked("POST", "/u$")) == 1
+    assert pauses == [0.5]
+
+
 def test_what_another_machine_never_completes_is_taken_over(
     index: UploadServer, client: Client, make_release: MakeRelease, pauses: Pauses
 ) -> None:
@@ -309,7 +327,7 @@ def test_what_another_machine_never_completes_is_taken_over(
     stage(release, client, jobs=1, reporter=Silent())
 
     assert index.removed == [WHEEL]
-    assert sum(pauses) == 120
+    assert sum(pauses[1:]) == 120
     assert index.files[WHEEL].status == "completed"
 
 
@@ -344,21 +362,24 @@ def test_what_cannot_be_cleaned_up_is_told_and_does_not_hide_the_first_error(
 def test_one_failure_stops_the_uploads_beside_it(
     index: UploadServer, client: Client, make_release: MakeRelease
 ) -> None:
-    release = make_release(*(f"foo-1.0-{build}-py3-none-any.whl" for build in range(6)))
-    both_running = Barrier(2, timeout=10)
+    release = make_release(*(f"foo-1.0-{build}-py3-none-any.whl" for build in range(8)))
+    first, second_runs = Lock(), Event()
 
-    def send(_client: Client, _file: FileUploadSession, artifact: Artifact, progress: Callable[[int], None]) -> None:
-        both_running.wait()
-        if artifact is release.artifacts[0]:
+    def send(_client: Client, _file: FileUploadSession, _artifact: Artifact, progress: Callable[[int], None]) -> None:
+        if first.acquire(blocking=False):
+            assert second_runs.wait(10)
             raise StagedError("this one fails")
+        second_runs.set()
         while True:
             progress(0)
 
-    with pytest.raises(StagedError, match=r"^foo-1\.0-0-py3-none-any\.whl: this one fails"):
-        stage(release, client, jobs=2, reporter=Silent(), senders={"http-post-bytes": send})
+    reporter = Recorder()
+    with pytest.raises(StagedError, match=r"^foo-1\.0-.*\.whl: this one fails"):
+        stage(release, client, jobs=2, reporter=reporter, senders={"http-post-bytes": send})
 
-    assert sorted(index.removed) == [artifact.filename for artifact in release.artifacts[:2]]
-    assert len(index.asked("POST", "/u$")) == 2, "the others never began"
+    assert len(reporter.begun) <= 3, "one may take the turn of the one that failed, the others never began"
+    assert len(index.asked("POST", "/u$")) <= 6, "some were created meanwhile"
+    assert index.files == {}
 
 
 @pytest.mark.parametrize("status", ["processing", "published", "canceled"])
@@ -389,7 +410,7 @@ def test_the_stage_is_read_back(index: UploadServer, client: Client, make_releas
     page = {"meta": {"api-version": "1.0"}, "name": "foo"}
     other = {"filename": WHEEL, "url": "f", "hashes": {"sha256": "00"}}
     listed = reply(200, {**page, "files": [other]}, "application/json")
-    index.script("GET", "^/stage/", problem(404, "None yet"), listed, listed)
+    index.script("GET", "^/stage/", problem(404, "None yet"), *[listed] * LOOKS)
 
     with pytest.raises(WrongBytesError, match=WHEEL):
         stage(release, client, jobs=1, reporter=Silent())
@@ -630,7 +651,8 @@ def test_an_index_that_takes_one_upload_at_a_time(
 
     assert index.removed == []
     assert sorted(reporter.begun) == sorted(reporter.done) == [artifact.filename for artifact in release.artifacts]
-    assert len(index.asked("POST", "/u$")) == 7, "one is refused, and then there are no two at once"
+    # six at once are too many, two at once are too many
+    assert 7 <= len(index.asked("POST", "/u$")) <= 6 + 6, "and then there are no two at once"
 
 
 def interrupting(
@@ -657,6 +679,18 @@ def test_after_an_interrupt_the_user_is_told_what_the_session_holds(
     stage(release, client, jobs=2, reporter=Silent())
     assert index.removed == [SDIST]
     assert len(index.asked("POST", "/b/")) == 1
+
+
+def test_after_an_interrupt_nobody_has_to_read_hundreds_of_names(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    for build in range(300):
+        index.add_file(f"foo-1.0-{build}-cp310-abi3-win32.whl", status="pending" if build % 3 else "completed")
+
+    with pytest.raises(StagedError, match=r"\), .* and 291 more, 100 of all 301 completed") as caught:
+        stage(make_release(WHEEL), client, jobs=1, reporter=Silent(), senders={"http-post-bytes": interrupting})
+
+    assert caught.value.what.count("win32") == 10
 
 
 def test_an_interrupt_may_cancel(index: UploadServer, client: Client, make_release: MakeRelease) -> None:
@@ -687,6 +721,27 @@ def test_a_second_interrupt_ends_at_once(index: UploadServer, client: Client, ma
 
     with pytest.raises(KeyboardInterrupt):
         stage(make_release(WHEEL), client, jobs=1, reporter=Silent(), senders={"http-post-bytes": interrupting})
+
+
+def test_a_second_interrupt_ends_at_once_while_the_uploads_are_about_to_stop(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    ended = Event()
+
+    def stuck(_client: Client, _file: FileUploadSession, _artifact: Artifact, progress: Callable[[int], None]) -> None:
+        try:
+            interrupting(_client, _file, _artifact, progress)
+        except StoppedError:
+            signal.raise_signal(signal.SIGINT)
+            ended.wait(10)
+            raise
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            stage(make_release(WHEEL), client, jobs=1, reporter=Silent(), senders={"http-post-bytes": stuck})
+    finally:
+        ended.set()
+    assert not index.asked("GET", "/s$"), "nobody waits for what the session holds"
 
 
 def test_files_that_are_not_among_the_artifacts_are_deleted_if_the_user_wants_that(

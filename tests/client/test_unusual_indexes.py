@@ -225,7 +225,7 @@ def test_hundreds_of_files_of_somebody_else(index: UnusualServer, client: Client
     }
 
 
-@pytest.mark.parametrize("first", range(2, 11))
+@pytest.mark.parametrize("first", range(2, 10))
 def test_nothing_is_allowed_any_more(
     index: UnusualServer, client: Client, make_release: MakeRelease, pauses: Pauses, first: int
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import tarfile
 import zipfile
 from typing import TYPE_CHECKING
@@ -94,22 +95,23 @@ def test_broken_stream_leaves_no_file(tmp_path: Path) -> None:
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.parametrize("size", [20, 2 * 1024 * 1024])
 @pytest.mark.parametrize(("offset", "whence"), [(-1, io.SEEK_SET), (-11, io.SEEK_CUR), (-21, io.SEEK_END)])
-def test_nothing_is_before_the_beginning(objects: Objects, offset: int, whence: int) -> None:
-    put(objects, "files/a", bytes(20))
+def test_nothing_is_before_the_beginning(objects: Objects, size: int, offset: int, whence: int) -> None:
+    put(objects, "files/a", bytes(size))
     with objects.open("files/a") as file:
         file.seek(10)
         with pytest.raises(OSError, match="Invalid argument"):
-            file.seek(offset, whence)
-        assert file.seek(-20, io.SEEK_END) == 0
-        assert file.seek(30) == 30
+            file.seek(offset - size + 20 if whence == io.SEEK_END else offset, whence)
+        assert file.seek(-size, io.SEEK_END) == 0
+        assert file.seek(size + 10) == size + 10
         assert file.read() == b""
 
 
 def test_object_that_goes_away_while_it_is_read_is_no_broken_archive(tmp_path: Path) -> None:
     objects = FolderObjects(tmp_path)
     for name in ("foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz"):
-        put(objects, "files/a", build(name).data)
+        put(objects, "files/a", build(name, content=os.urandom(2 * 1024 * 1024)).data)
         with objects.open("files/a") as file:
             objects.delete("files/a")
             with pytest.raises(ObjectsError, match="not found"):

@@ -8,19 +8,18 @@ import signal
 import socket
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from filelock import FileLock
 from tests.index import uploading
 from tests.index.building import Built, build
 
-from hatch_staged.errors import ConfigurationError, StagedError
-from hatch_staged.index import server, tokens
+from hatch_staged.errors import ConfigurationError
+from hatch_staged.index import presence, server, tokens
+from hatch_staged.index.core import open_index
 from hatch_staged.protocol.messages import CONTENT_TYPE
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def serving(data_dir: Path, **options: object) -> Iterator[tuple[subprocess.Pope
     with process(data_dir, **options) as started:
         assert started.stdout is not None
         line = started.stdout.readline()
-        found = server.running(data_dir)
+        found = presence.running(data_dir)
         assert found is not None, started.communicate()
         assert found.pid == started.pid
         assert line == f"Serving Upload 2.0 on {found.url}upload/ (data in {data_dir})\n"
@@ -77,7 +76,7 @@ class Publisher:
 
     def __init__(self, data_dir: Path, url: str) -> None:
         # While the server runs, as `token create` does it.
-        with server.open_index(data_dir) as index:
+        with open_index(data_dir) as index:
             self.secret = tokens.create(index, user="alice")
         self.url = url
 
@@ -134,7 +133,7 @@ def test_release_over_real_connections_outlives_the_process(data_dir: Path) -> N
             made = [data_dir, *data_dir.rglob("*")]
             assert not [path for path in made if path.stat().st_mode & 0o077]
             assert {"serve.json", "serve.lock", "files"} <= {path.name for path in made}
-        assert server.stop(data_dir)
+        assert presence.stop(data_dir)
         assert ended(started) == (0, "")
     with serving(data_dir) as (_, url):
         assert httpx2.get(f"{url}files/{built.sha256}/{built.filename}").content == built.data
@@ -147,7 +146,7 @@ def test_signal_ends_it_cleanly(data_dir: Path, number: signal.Signals) -> None:
         assert httpx2.get(url).is_success
         started.send_signal(number)
         assert ended(started) == (0, "")
-    assert server.running(data_dir) is None
+    assert presence.running(data_dir) is None
     assert not (data_dir / "serve.json").exists()
 
 
@@ -186,16 +185,7 @@ def test_request_that_outlives_the_grace_is_cut_off(data_dir: Path) -> None:
 def test_it_stops_when_idle(data_dir: Path) -> None:
     with serving(data_dir, idle_timeout=0.5) as (started, _):
         assert ended(started) == (0, "")
-    assert server.running(data_dir) is None
-
-
-def test_those_who_only_look_are_not_taken_for_a_server(data_dir: Path) -> None:
-    """Not even by others who look at the same time, where a killed server has left word of itself."""
-    data_dir.mkdir()
-    (data_dir / "serve.lock").touch()
-    (data_dir / "serve.json").write_text('{"pid": 1, "url": "http://127.0.0.1:1/"}')
-    with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(lambda _: server.running(data_dir), range(2000))) == {None}
+    assert presence.running(data_dir) is None
 
 
 def test_second_server_of_a_folder_is_refused(data_dir: Path) -> None:
@@ -224,37 +214,9 @@ def test_links_have_the_given_base_url(data_dir: Path) -> None:
     with process(data_dir, base_url="https://index.example.com/") as started:
         assert started.stdout is not None
         assert "https://index.example.com/upload/" in started.stdout.readline()
-        found = server.running(data_dir)
+        found = presence.running(data_dir)
         assert found is not None
         assert found.url == "https://index.example.com/"
-
-
-def test_without_a_server_there_is_none_to_stop(data_dir: Path) -> None:
-    assert server.running(data_dir) is None
-    assert not server.stop(data_dir)
-    data_dir.mkdir()
-    (data_dir / "serve.json").write_text('{"pid": 1, "url": "http://127.0.0.1:1/"}')
-    assert server.running(data_dir) is None
-    assert not server.stop(data_dir)
-
-
-def test_folder_that_is_locked_by_something_else(data_dir: Path) -> None:
-    data_dir.mkdir()
-    with FileLock(data_dir / "serve.lock"):
-        assert server.running(data_dir) is None
-        with pytest.raises(ConfigurationError, match="another process serves this data folder\n"):
-            server.serve(data_dir=data_dir, host="127.0.0.1", port=0, announce=pytest.fail)
-
-
-def test_server_that_does_not_stop_is_reported(data_dir: Path) -> None:
-    data_dir.mkdir()
-    with (
-        FileLock(data_dir / "serve.lock"),
-        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stubborn,
-    ):
-        (data_dir / "serve.json").write_text(f'{{"pid": {stubborn.pid}, "url": "http://127.0.0.1:1/"}}')
-        with pytest.raises(StagedError, match=f"process {stubborn.pid} does not stop"):
-            server.stop(data_dir, patience=0)
 
 
 def test_too_many_bytes_are_refused_while_they_come(data_dir: Path) -> None:
@@ -281,7 +243,7 @@ def test_killed_in_the_middle_of_an_upload_it_loses_nothing_and_shows_nothing(da
             started.wait()
     with serving(data_dir, port=urlsplit(url).port) as (_, again):
         assert again == url
-        with server.open_index(data_dir) as index:
+        with open_index(data_dir) as index:
             with index.database.reading() as tx:
                 referenced = uploading.referenced(tx)
             assert {stored.key for stored in index.objects.list()} == referenced
@@ -310,7 +272,7 @@ def test_what_strangers_send_is_not_logged(data_dir: Path) -> None:
             with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=30) as connection:
                 connection.sendall(sent)
                 assert connection.recv(1024).startswith(b"HTTP/1.1 ")
-        assert server.stop(data_dir)
+        assert presence.stop(data_dir)
         assert ended(started) == (0, "")
 
 

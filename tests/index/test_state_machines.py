@@ -8,6 +8,7 @@ import tempfile
 from datetime import timedelta
 from enum import Enum
 from functools import cache, partial
+from hashlib import shake_128
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,8 +70,8 @@ class Step(Enum):
 def distributions(version: str) -> list[Built]:
     return [
         build(f"foo-{version}-py3-none-any.whl"),
-        build(f"foo-{version}.tar.gz"),
-        build(f"foo-{version}-cp312-none-any.whl", content=bytes(10_000)),
+        build(f"foo-{version}-cp312-none-any.whl"),
+        build(f"foo-{version}.tar.gz", content=shake_128(b"does not compress").digest(10_000)),
     ]
 
 

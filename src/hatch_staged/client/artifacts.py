@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import os
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from types import MappingProxyType
 from typing import IO, TYPE_CHECKING
 
 from hatch_staged.client import attestations
+from hatch_staged.client.lanes import Lanes
 from hatch_staged.errors import ArtifactError, ConfigurationError
 from hatch_staged.protocol.distributions import Distribution, parse_filename
 
@@ -183,12 +185,25 @@ def _several_versions(distributions: Iterable[Distribution]) -> Iterable[str]:
 
 
 def _artifacts(distributions: Mapping[Path, Distribution]) -> list[Artifact]:
+    hashed: dict[Path, tuple[int, Mapping[str, str]]] = {}
+    unreadable: dict[Path, OSError] = {}
+
+    def hash_file(path: Path) -> None:
+        try:
+            with path.open("rb") as file:
+                hashed[path] = _hash(file, lanes.check)
+        except OSError as error:
+            unreadable[path] = error
+
+    lanes = Lanes(distributions, (os.cpu_count() or 1,), hash_file)
+    lanes.run()
     artifacts = []
     with _faults() as of:
         for path, distribution in distributions.items():
-            with of(path), path.open("rb") as file:
-                size, hashes = _hash(file)
-                artifacts.append(Artifact(path, distribution, size, hashes, attestations.beside(path)))
+            with of(path):
+                if path in unreadable:
+                    raise unreadable[path]
+                artifacts.append(Artifact(path, distribution, *hashed[path], attestations.beside(path)))
     return artifacts
 
 
@@ -211,10 +226,11 @@ def _faults() -> Iterator[Callable[[Path], AbstractContextManager[None]]]:
         raise error_of(faults)
 
 
-def _hash(file: IO[bytes]) -> tuple[int, Mapping[str, str]]:
+def _hash(file: IO[bytes], check: Callable[[], None]) -> tuple[int, Mapping[str, str]]:
     hashers = {algorithm: hashlib.new(algorithm) for algorithm in ALGORITHMS}
     size = 0
     while chunk := file.read(_CHUNK):
+        check()
         size += len(chunk)
         for hasher in hashers.values():
             hasher.update(chunk)

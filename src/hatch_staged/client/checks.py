@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-from hatch_staged import archives
-from hatch_staged.client import attestations, readme
+from hatch_staged.client import attestations
 from hatch_staged.client.artifacts import error_of
 from hatch_staged.errors import StagedError
 
@@ -89,6 +88,10 @@ def _of_artifact(
     passed = sha256 in known
     if passed and not further.has_artifact_checks:
         return
+    # not at the top: a run that has nothing new to stage does without
+    from hatch_staged import archives  # noqa: PLC0415
+    from hatch_staged.client import readme  # noqa: PLC0415
+
     try:
         with artifact.path.open("rb") as file:
             metadata = archives.inspect(file, artifact.distribution).raw

@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     from hatch_staged.client.sending import Sender
     from hatch_staged.client.signing import MakeSigner
     from hatch_staged.client.upload_api import Client
+    from hatch_staged.errors import StagedError
     from hatch_staged.protocol.messages import Session
     from hatch_staged.protocol.simple import ProjectPage
 
 #: How often a plan is made and carried out: again if somebody else, or something on the way, undid some of it.
-ROUNDS = 3
+#: Machines that begin at once with the same file undo each other's once each, at most.
+ROUNDS = 5
+#: How often the stage's page is looked at, when every file is completed and the page says otherwise.
+LOOKS = 4
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Reconciliation:
         session, first = self._settle(session)
         self.reporter.planned(first)
         uploads = Uploads(self.client, session, mechanism, sender, self.reporter)
+        pauses = self.client.waiter.pauses()
         made = first
         for turn in range(1, ROUNDS + 1):
             if self.make_signer is not None:
@@ -68,15 +73,19 @@ class Reconciliation:
             displaced = uploads.carry_out(made.having(Step.UPLOAD, Step.REPLACE), self.jobs)
             for each in made.pruned:
                 self._prune(each)
-            session = self.client.session(session.links.session)
-            if not incomplete(self.release, session) or turn == ROUNDS:
-                break
+            session, page, problem = self._look(session)
+            if problem is None:
+                self._tell_notices(session)
+                return Reconciled(session, page, first)
+            # A pause, because who replaces a file deletes it first: it is not to be sent just for that moment.
+            if turn == ROUNDS or not incomplete(self.release, session) or not self.client.waiter.pause(next(pauses)):
+                raise problem
             if displaced:
                 self.reporter.notice(f"somebody else uploads the same files: {', '.join(sorted(displaced))}")
-                session = self.client.wait_for_others(session, displaced)
+            session = self.client.wait_for_others(session, displaced)
             refuse_uneditable(self.release, session)
             session, made = self._settle(session)
-        return self._verified(session, first)
+        raise AssertionError("the last turn returns or raises")  # pragma: no cover
 
     def _settle(self, session: Session) -> tuple[Session, Plan]:
         """Return a plan that waits for nothing, and the session that it was made for."""
@@ -93,22 +102,27 @@ class Reconciliation:
             if self.client.file_state(unwanted.url) not in {None, FileState.CANCELED}:
                 raise
 
-    def _verified(self, session: Session, carried_out: Plan) -> Reconciled:
-        page = _page(self.release, self.client, session)
-        problem = shortfall(self.release, session, page)
-        if problem is not None:
-            # Somebody else may have replaced a file between the two looks.
+    def _look(self, session: Session) -> tuple[Session, ProjectPage | None, StagedError | None]:
+        """Return the session and its page as they are now, and what keeps them from being the release.
+
+        Somebody else may change a file between the two looks, and a page may come later than its file.
+        """
+        pauses = self.client.waiter.pauses()
+        for look in range(1, LOOKS + 1):
             session = self.client.session(session.links.session)
             page = _page(self.release, self.client, session)
             problem = shortfall(self.release, session, page)
-        if problem is not None:
-            raise problem
+            if problem is None or incomplete(self.release, session) or look == LOOKS:
+                break
+            self.client.waiter.pause(next(pauses))
+        return session, page, problem
+
+    def _tell_notices(self, session: Session) -> None:
         for notice in session.notices:
             self.reporter.notice(notice)
         for filename, file in session.files.items():
             for notice in file.notices:
                 self.reporter.notice(f"{filename}: {notice}")
-        return Reconciled(session, page, carried_out)
 
 
 def preview(release: Release, client: Client, session: Session | None, *, prune: bool, signing: bool = False) -> Plan:
@@ -118,7 +132,9 @@ def preview(release: Release, client: Client, session: Session | None, *, prune:
     """
     if session is None:
         return Plan(release, tuple(Decision(artifact, Step.UPLOAD) for artifact in release.artifacts))
-    page = _page(release, client, session)
+    # what is not completed is not listed, and a session that is new has nothing that is
+    held = any(file.status is FileState.COMPLETED for file in session.files.values())
+    page = _page(release, client, session) if held else None
     made = plan(release, session, page, prune=prune)
     return attesting.late(made, session, page, client, signing=signing)
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from hatch_staged import __version__
-from hatch_staged.client.answers import Answer, FailingError
+from hatch_staged.client.answers import Answer, FailingError, printable
 from hatch_staged.client.waiting import Waiter
 from hatch_staged.errors import ConfigurationError, ProtocolError, StagedError, UnreachableError
 from hatch_staged.redaction import redact
@@ -115,8 +115,6 @@ class Transport:
             raise ConfigurationError("the URL of an index is an http or https URL", where=error.where) from None
         self.endpoint = endpoint
         self._authorizer = authorizer
-        #: what went out as a secret, in both of its forms: no error may show it, whatever the index echoes
-        self.secrets: set[str] = set()
         self.waiter = waiter or Waiter()
         self._deadline = deadline
         self._max_body = max_body
@@ -134,10 +132,17 @@ class Transport:
 
     def trust(self, url: str) -> None:
         """Let credentials go to the origin of `url`, which the index named; raise `ProtocolError` if it is not safe."""
+        self._trusted.add(self.safe(url))
+
+    def safe(self, url: str) -> Origin:
+        """Return the origin of `url`, which the index named; raise `ProtocolError` if what is secret must not go there.
+
+        A session token is in the path of the URLs of a stage.
+        """
         origin = _origin(url)
         if _downgraded(self._home, origin):
-            raise ProtocolError("the index names a URL without TLS, where no credentials go", where=redact(url))
-        self._trusted.add(origin)
+            raise ProtocolError("the index names a URL without TLS, where nothing secret goes", where=redact(url))
+        return origin
 
     def exchange(
         self,
@@ -220,14 +225,15 @@ class Transport:
         attempts = self.attempts()
         while True:
             request = self._http.build_request(
-                method, url, headers=self._with(granted, headers), content=content() if callable(content) else content
+                method, url, headers=_with(granted, headers), content=content() if callable(content) else content
             )
             try:
                 response, answer = self._once(request, url, whole=whole)
             except httpx2.RequestError as error:
                 again = isinstance(error, httpx2.TransportError) and repeat.after_error(error)
-                if not again or _certificate_refused(error) or not attempts.pause():
-                    raise _unreachable(error, url) from error
+                failure = _unreachable(error, url)
+                if not again or _certificate_refused(error) or not attempts.pause(f"{failure.where}: {failure.what}"):
+                    raise failure from error
                 continue
             self._reached = True
             if granted is not None and not renewed and answer.status in _REFUSED:
@@ -239,19 +245,14 @@ class Transport:
                 granted = other
                 continue
             asked = self.waiter.retry_after(answer.headers.get("retry-after"))
-            if not repeat.after_status(answer.status) or not attempts.pause(asked):
+            told = f"{redact(url)}: the index failed ({answer.status})"
+            if not repeat.after_status(answer.status) or not attempts.pause(told, asked):
                 return response, answer
             response.close()
 
     def attempts(self) -> Attempts:
         """Return what counts the attempts of one request."""
         return self.waiter.attempts(reached=self._reached)
-
-    def _with(self, granted: Credentials | None, headers: Mapping[str, str]) -> Mapping[str, str]:
-        if granted is None:
-            return headers
-        self.secrets |= {granted.secret, granted.authorization.partition(" ")[2]}
-        return {**headers, "Authorization": granted.authorization}
 
     def _once(self, request: httpx2.Request, url: str, *, whole: bool) -> tuple[httpx2.Response, Answer]:
         response = self._http.send(request, stream=True)
@@ -295,6 +296,10 @@ class _Timed(httpx2.SyncByteStream):
 
     def close(self) -> None:
         self._stream.close()
+
+
+def _with(granted: Credentials | None, headers: Mapping[str, str]) -> Mapping[str, str]:
+    return headers if granted is None else {**headers, "Authorization": granted.authorization}
 
 
 def _origin(url: str) -> Origin:
@@ -371,7 +376,8 @@ def _unreachable(error: httpx2.RequestError, url: str) -> StagedError:
         hint = "--ca-cert names the authority that signed the certificate of the index"
     # h11 quotes a header that it cannot send, and that one may be the secret
     local = isinstance(error, httpx2.LocalProtocolError)
-    told = type(error).__name__ if local else str(error) or type(error).__name__
+    # of a peer that breaks the rules it quotes the line, with a token perhaps
+    told = ("" if local else printable(str(error)).rstrip(".")) or type(error).__name__
     unsent = local or isinstance(error, _NEVER_SENT) or not isinstance(error, httpx2.TransportError)
     kind = UnreachableError if unsent else FailingError
     return kind(f"the index cannot be reached: {told}", where=redact(url), hint=hint)

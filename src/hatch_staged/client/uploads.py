@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from hatch_staged.client.answers import FailingError, GarbledError
-from hatch_staged.client.lanes import Lanes, NotBesideOthersError
+from hatch_staged.client.lanes import Lanes, NotBesideOthersError, Turns
 from hatch_staged.client.leases import Lease
 from hatch_staged.errors import ConflictError, StagedError, StageGoneError, UnreachableError
 from hatch_staged.protocol.states import FileState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from hatch_staged.client.artifacts import Artifact
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SENDINGS = 5
 #: How often at most if what arrives gets into the state ``error``.
 REFUSALS = 2
+#: To be created, sent and completed takes three round trips; while the bytes of one file are on their way, another one
+#: is created, and a third completed.
+ROUND_TRIPS = 3
 
 
 class _TransferError(Exception):
@@ -62,12 +65,14 @@ class Uploads:
         self._displaced: set[str] = set()
 
     def carry_out(self, decisions: Sequence[Decision], jobs: int) -> frozenset[str]:
-        """Upload in up to `jobs` threads; one at a time, if the index takes no more.
+        """Upload, the bytes of up to `jobs` files at once; fewer, down to one at a time, if the index takes no more.
 
-        Returns the names of those that somebody else uploads, too, who was faster.  When all have stopped, the first
-        failure in the order of the files is raised.
+        With 1 everything happens one after the other.  Returns the names of those that somebody else uploads, too, who
+        was faster.  When all have stopped, the first failure in the order of the files is raised.
         """
-        lanes: Lanes[Decision] = Lanes(decisions, jobs, lambda decision: self._upload(decision, lanes))
+        limits = (ROUND_TRIPS * jobs, jobs) if jobs > 1 else ()
+        turns = Turns(jobs)
+        lanes: Lanes[Decision] = Lanes(decisions, limits, lambda decision: self._upload(decision, lanes, turns))
         lanes.run()
         return frozenset(self._displaced)
 
@@ -75,14 +80,10 @@ class Uploads:
         self._session = self._client.extend(self._session, seconds)
         return self._session.expires_at
 
-    def _upload(self, decision: Decision, lanes: Lanes[Decision]) -> None:
+    def _upload(self, decision: Decision, lanes: Lanes[Decision], turns: Turns) -> None:
         artifact = decision.artifact
-        lanes.check()
-        if artifact.filename not in self._begun:
-            self._begun.add(artifact.filename)
-            self._reporter.started(artifact)
         try:
-            self._until_completed(decision, lanes)
+            self._until_completed(decision, lanes, turns)
         except StagedError as error:
             named = type(error)(f"{artifact.filename}: {error.what}", where=error.where, hint=error.hint)
             named.__cause__ = error
@@ -90,13 +91,21 @@ class Uploads:
                 raise NotBesideOthersError(named) from error
             raise named from error
 
-    def _until_completed(self, decision: Decision, lanes: Lanes[Decision]) -> None:
+    def _begin(self, artifact: Artifact) -> None:
+        if artifact.filename not in self._begun:
+            self._begun.add(artifact.filename)
+            self._reporter.started(artifact)
+
+    def _until_completed(self, decision: Decision, lanes: Lanes[Decision], turns: Turns) -> None:
         artifact, replaces = decision.artifact, decision.replaces
         pauses = self._client.waiter.pauses()
         refusals = 0
         for sending in range(1, SENDINGS + 1):
+            lanes.check()
             self._lease.watch()
-            attempt = _Attempt(self._client, self._session, artifact, self._reporter, lanes, self._lease)
+            attempt = _Attempt(
+                self._client, self._session, artifact, self._reporter, lanes, turns, self._lease, self._begin
+            )
             try:
                 completed = attempt.make(replaces, self._mechanism, self._sender)
             except _TransferError as error:
@@ -131,7 +140,9 @@ class _Attempt:
     artifact: Artifact
     reporter: Reporter
     lanes: Lanes[Decision]
+    turns: Turns
     lease: Lease
+    begin: Callable[[Artifact], None]
     sent: int = 0
 
     def make(self, replaces: str | None, mechanism: str, sender: Sender) -> bool:
@@ -199,20 +210,25 @@ class _Attempt:
             tell=self.reporter.notice,
         )
 
-        def progress(n_bytes: int) -> None:
+        def watch() -> None:
             self.lanes.check()
-            self.sent += n_bytes
-            self.reporter.advanced(self.artifact, n_bytes)
             self.lease.watch()
             lease.watch()
 
+        def progress(n_bytes: int) -> None:
+            watch()
+            self.sent += n_bytes
+            self.reporter.advanced(self.artifact, n_bytes)
+
         try:
-            sender(self.client, file, self.artifact, progress)
+            with self.turns.one(watch):
+                self.begin(self.artifact)
+                sender(self.client, file, self.artifact, progress)
         except (FailingError, GarbledError) as error:
             raise _TransferError(error, file.links.file_upload_session) from error
 
     def _complete(self, file: FileUploadSession) -> bool:
-        state = self.client.complete(file)
+        state = self.client.complete(file, meanwhile=self.lease.watch)
         if state is FileState.ERROR:
             # a file upload session has no notices of its own: the reason stands in the session
             listed = self.client.session(self.session.links.session).files.get(self.artifact.filename)
@@ -232,7 +248,8 @@ class _Attempt:
         return self.client.file_state(file.links.file_upload_session) not in left
 
     def _nothing_came_of_it(self) -> Literal[False]:
-        self.reporter.advanced(self.artifact, -self.sent)
+        if self.sent:
+            self.reporter.advanced(self.artifact, -self.sent)
         return False
 
     def _discard(self, file: FileUploadSession) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.filesize import decimal
 
 from hatch_staged.durations import render
-from hatch_staged.errors import ConfigurationError, StagedError
+from hatch_staged.errors import ConfigurationError, StagedError, one_line
 from hatch_staged.redaction import redact, scrub
 from hatch_staged.releases import label
 from hatch_staged.stage.use import expires_in
@@ -82,7 +82,8 @@ def _as_ours(error: Exception) -> StagedError:
 
 def _show(error: StagedError) -> None:
     if os.environ.get("HATCH_DEBUG") in {"1", "true"}:
-        click.echo(scrub(traceback.format_exc()), err=True, nl=False)
+        for line in scrub(traceback.format_exc()).splitlines():
+            click.echo(one_line(line), err=True)
     first, *rest = error.lines()
     click.secho(first, fg="red", err=True)
     for line in rest:

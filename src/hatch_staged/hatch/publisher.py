@@ -23,7 +23,15 @@ from hatch_staged.outcome import Outcome
 from hatch_staged.stage.expected import missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    from hatch.cli.application import Application
+
+    from hatch_staged.client.artifacts import Release
+    from hatch_staged.client.plugins import Plugins
+    from hatch_staged.releases import Desk
+    from hatch_staged.repositories import Repository
+    from hatch_staged.stage.model import StagedRelease
 
 #: What Hatch itself puts among the options of every publisher.
 _HATCHS_OWN = {"no_prompt", "initialize_auth"}
@@ -121,55 +129,80 @@ class StagedPublisher(PublisherInterface):
         outcome = Outcome("stage")
         with reporting(outcome if given.json else None):
             desk = context.open_desk(self.app, _index_options(options))
-            configured = context.read_settings(self.app)
-            found = artifacts.find(specs, root=Path(self.root), default=context.build_folder(self.app))
             further = plugins.load()
+            found = artifacts.find(specs, root=Path(self.root), default=context.build_folder(self.app))
             for warning in checks.check(
                 found, further, known=releases.staged_before(desk), unwanted=desk.stage_file.name
             ):
                 self.app.display_warning(warning)
             if given.attest:
                 signing.require_extra()
-            repository = desk.repository()
-            outcome.staging_at(repository.url)
-            console, quiet = stderr_of(self.app), self.app.quiet
+            run = _Run(self.app, given, desk, desk.repository(), outcome)
             if given.dry_run:
-                with progress.Lines(console, quiet=quiet, verbose=True) as lines:
-                    reporter = Both(lines, outcome)
-                    for plan in releases.preview(desk, repository, found, prune=given.prune, signing=given.attest):
-                        reporter.planned(plan)
-                self.app.display_info("Nothing was done: this was a dry run")
-                return
-            staged = []
-            with (
-                termination.like_an_interrupt(),
-                progress.reporter(console, quiet=quiet, verbose=self.app.verbose) as shown,
+                run.preview(found)
+            else:
+                run.conclude(run.stage(found, further))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run on releases that have passed the checks."""
+
+    app: Application
+    given: Options
+    desk: Desk
+    repository: Repository
+    outcome: Outcome
+
+    def __post_init__(self) -> None:
+        self.outcome.staging_at(self.repository.url)
+
+    def preview(self, found: Sequence[Release]) -> None:
+        """Show what would be done."""
+        with progress.Lines(stderr_of(self.app), quiet=self.app.quiet, verbose=True) as lines:
+            reporter = Both(lines, self.outcome)
+            desk, given = self.desk.telling(lines.detail), self.given
+            for plan in releases.preview(desk, self.repository, found, prune=given.prune, signing=given.attest):
+                reporter.planned(plan)
+        self.app.display_info("Nothing was done: this was a dry run")
+
+    def stage(self, found: Sequence[Release], further: Plugins) -> list[StagedRelease]:
+        """Do it, and show how far it is."""
+        staged = []
+        with (
+            termination.like_an_interrupt(),
+            progress.reporter(stderr_of(self.app), quiet=self.app.quiet, verbose=self.app.verbose) as shown,
+        ):
+            reporter = Both(shown, self.outcome)
+            for release in releases.stage(
+                self.desk.telling(shown.detail),
+                self.repository,
+                found,
+                jobs=self.given.jobs or context.read_settings(self.app).jobs,
+                reporter=reporter,
+                prune=self.given.prune,
+                expected=self.given.expect or (),
+                on_interrupt=self.given.on_interrupt,
+                senders=further.senders(reporter.notice),
+                make_signer=signing.ambient_signer if self.given.attest else None,
             ):
-                reporter = Both(shown, outcome)
-                for release in releases.stage(
-                    desk,
-                    repository,
-                    found,
-                    jobs=given.jobs or configured.jobs,
-                    reporter=reporter,
-                    prune=given.prune,
-                    expected=given.expect or (),
-                    on_interrupt=given.on_interrupt,
-                    senders=further.senders(reporter.notice),
-                    make_signer=signing.ambient_signer if given.attest else None,
-                ):
-                    outcome.add(status.as_noted(release))
-                    staged.append(release)
-            for release in staged:
-                self.app.display_success(f"{releases.label(release)} is staged on {repository.name}, not published")
-            awaited = configured.expected if given.expect is None else given.expect
-            if absent := missing(awaited, staged):
-                self.app.display_info(f"Not there yet, of what the whole release has: {', '.join(absent)}")
-            self.app.display_info(f"{desk.stage_file} names it: test it, then `hatch stage publish` or `cancel`")
-            if _would_be_committed(desk.stage_file):
-                self.app.display_warning(
-                    f"git does not ignore {desk.stage_file.name}: whoever gets it can install this unpublished release"
-                )
+                self.outcome.add(status.as_noted(release))
+                staged.append(release)
+        return staged
+
+    def conclude(self, staged: Sequence[StagedRelease]) -> None:
+        """Say what is staged, what is still missing, and what to do next."""
+        for release in staged:
+            self.app.display_success(f"{releases.label(release)} is staged on {self.repository.name}, not published")
+        awaited = self.desk.expected if self.given.expect is None else self.given.expect
+        if absent := missing(awaited, staged):
+            self.app.display_info(f"Not there yet, of what the whole release has: {', '.join(absent)}")
+        path = self.desk.stage_file
+        self.app.display_info(f"{path} names it: test it, then `hatch stage publish` or `cancel`")
+        if _would_be_committed(path):
+            self.app.display_warning(
+                f"git does not ignore {path.name}: whoever gets it can install this unpublished release"
+            )
 
 
 def _would_be_committed(path: Path) -> bool:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 #: An S3-compatible store takes 10,000 parts of at least 5 MiB.
 _PART_SIZE = 5 * 1024 * 1024
 _READ_SIZE = 256 * 1024
+# An archive is read here and there, and each piece of an object is a request: one that is this small is read at once.
+_SMALL_SIZE = 1024 * 1024
 
 # What obstore's folder store calls a file that it has not finished writing, see `FolderObjects.discard_partial`.
 _PARTIAL = re.compile(r".+#\d+")
@@ -92,8 +94,13 @@ class _StoreObjects:
                 await writer.write(chunk)
 
     def open(self, key: str) -> BinaryIO:
-        reader = _Reader(obstore.open_reader(self._store, key, buffer_size=_READ_SIZE))
-        return cast("BinaryIO", io.BufferedReader(reader, buffer_size=_READ_SIZE))
+        size = self.size(key)
+        small = size <= _SMALL_SIZE
+        reader = self._whole(key) if small else obstore.open_reader(self._store, key, buffer_size=_READ_SIZE)
+        return cast("BinaryIO", io.BufferedReader(_Reader(reader, size), buffer_size=_READ_SIZE))
+
+    def _whole(self, key: str) -> io.BytesIO:
+        return io.BytesIO(obstore.get(self._store, key).bytes())
 
     async def stream(self, key: str, begin: int, end: int) -> AsyncIterator[bytes]:
         found = await obstore.get_async(self._store, key, options={"range": (begin, end)})
@@ -161,11 +168,12 @@ async def _chunks(stream: BytesStream) -> AsyncIterator[bytes]:
 
 
 class _Reader(io.RawIOBase):
-    """obstore's reader as a raw file of the standard library, which zipfile and tarfile can read."""
+    """What obstore reads, as a raw file of the standard library, which zipfile and tarfile can read."""
 
-    def __init__(self, reader: ReadableFile) -> None:
+    def __init__(self, reader: ReadableFile | io.BytesIO, size: int) -> None:
         super().__init__()
         self._reader = reader
+        self._size = size
 
     def readable(self) -> bool:
         return True
@@ -182,7 +190,7 @@ class _Reader(io.RawIOBase):
         return len(chunk)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._reader.tell(), io.SEEK_END: self._reader.size}[whence]
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._reader.tell(), io.SEEK_END: self._size}[whence]
         if base + offset < 0:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         return self._reader.seek(base + offset)
