@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import keyring
 import pytest
 import uvicorn
+from hypothesis import HealthCheck, settings
 from keyring.backends.null import Keyring as NoKeyring
 from tests.client.upload_server import UploadServer
 from tests.index.building import build
@@ -40,6 +42,13 @@ if TYPE_CHECKING:
     from hatch_staged.index.core import Index
     from hatch_staged.index.worker import Work
     from hatch_staged.stage.model import StagedRelease
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+
+#: How many made-up sequences of steps are held against the tables of the states.
+STORIES = int(os.environ.get("HATCH_STAGED_STORIES", "10"))
 
 
 @dataclass

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from tests.conftest import served
+from tests.conftest import STORIES, served
 from tests.index.building import build
 
 from hatch_staged.client import artifacts
@@ -303,5 +303,5 @@ class Conversation(RuleBasedStateMachine):
             call()
 
 
-Conversation.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+Conversation.TestCase.settings = settings(max_examples=STORIES, stateful_step_count=20)
 TestConversation = Conversation.TestCase

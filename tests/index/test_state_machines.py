@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from tests.conftest import STORIES
 from tests.index import uploading
 from tests.index.building import Built, build
 from tests.index.conftest import Clock
@@ -365,4 +366,4 @@ class ReleaseMachine(RuleBasedStateMachine):
 
 
 TestRelease = ReleaseMachine.TestCase
-TestRelease.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
+TestRelease.settings = settings(max_examples=STORIES, stateful_step_count=40)
