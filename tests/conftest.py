@@ -17,6 +17,7 @@ import uvicorn
 from hypothesis import HealthCheck, settings
 from keyring.backends.null import Keyring as NoKeyring
 from tests.client.upload_server import UploadServer
+from tests.index import empty
 from tests.index.building import build
 
 from hatch_staged import releases
@@ -118,6 +119,7 @@ def clock() -> Clock:
 @pytest.fixture
 def team(tmp_path: Path, clock: Clock) -> Iterator[TeamIndex]:
     """Run an empty index."""
+    empty.database(tmp_path / "team-data")
     with open_index(tmp_path / "team-data", clock=clock) as index, served(index) as root:
         yield TeamIndex(index, root, tokens.create(index, user="team"))
 

@@ -19,6 +19,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tests.conftest import STORIES, served
+from tests.index import empty
 from tests.index.building import build
 
 from hatch_staged.client import artifacts
@@ -77,6 +78,7 @@ class Conversation(RuleBasedStateMachine):
         super().__init__()
         self.stack = ExitStack()
         folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
+        empty.database(folder / "index")
         self.index = self.stack.enter_context(open_index(folder / "index", limits=LIMITS))
         # What is deferred waits for `pause`.
         root = self.stack.enter_context(served(self.index, work=lambda *_: None))

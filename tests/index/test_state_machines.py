@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tests.conftest import STORIES
-from tests.index import uploading
+from tests.index import empty, uploading
 from tests.index.building import Built, build
 from tests.index.conftest import Clock
 
@@ -88,7 +88,7 @@ class ReleaseMachine(RuleBasedStateMachine):
         self.clock = Clock()
         numbers = itertools.count()
         self.index = Index(
-            open_sqlite(Path(self.folder.name) / "index.sqlite3"),
+            open_sqlite(empty.database(Path(self.folder.name))),
             MemoryObjects(),
             clock=self.clock,
             new_token=lambda: f"r{next(numbers)}",
