@@ -17,6 +17,7 @@ import uvicorn
 from hypothesis import HealthCheck, settings
 from keyring.backends.null import Keyring as NoKeyring
 from tests.client.upload_server import UploadServer
+from tests.hiding import forgotten
 from tests.index import empty
 from tests.index.building import build
 
@@ -50,6 +51,13 @@ settings.load_profile("untimed")
 
 #: How many made-up sequences of steps are held against the tables of the states.
 STORIES = int(os.environ.get("HATCH_STAGED_STORIES", "10"))
+
+
+@pytest.fixture(autouse=True)
+def forget_secrets() -> Iterator[None]:
+    """Let no test hide what another one wants to see: some make up tokens, such as a line break."""
+    with forgotten():
+        yield
 
 
 @dataclass
@@ -181,7 +189,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_keyring: None) -> P
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("USERPROFILE", str(folder))
-    for name in ("STAGED", "STAGE_FILE", "DEBUG", "INDEX_REPO", "INDEX_USER", "INDEX_AUTH"):
+    for name in ("STAGED", "STAGE_FILE", "STAGE_TOKEN", "STAGE_URL", "DEBUG", "INDEX_REPO", "INDEX_USER", "INDEX_AUTH"):
         monkeypatch.delenv(f"HATCH_{name}", raising=False)
     # the CI service that runs the tests is not theirs
     for name in SERVICES:

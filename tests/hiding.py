@@ -12,14 +12,21 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def hidden(*secrets: str) -> Iterator[None]:
-    """Hide `secrets`, and no others, for so long: what tests share is what they look at."""
+def forgotten() -> Iterator[None]:
+    """Forget afterwards what is hidden meanwhile."""
     known = redaction._HIDDEN  # noqa: SLF001 - nothing else makes it forget
     before = known.copy()
-    known.clear()
-    redaction.hide(*secrets)
     try:
         yield
     finally:
         known.clear()
         known.update(before)
+
+
+@contextmanager
+def hidden(*secrets: str) -> Iterator[None]:
+    """Hide `secrets`, and no others, for so long: what tests share is what they look at."""
+    with forgotten():
+        redaction._HIDDEN.clear()  # noqa: SLF001 - likewise
+        redaction.hide(*secrets)
+        yield

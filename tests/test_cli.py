@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import venv
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,7 @@ def test_extend(run: Run, maintainer: Maintainer) -> None:
     [staged] = maintainer.stage("foo-1.0.tar.gz")
     granted = run("stage", "extend", "2h")
     [now] = stagefile.load(maintainer.desk.stage_file).releases
+    assert staged.expires_at is not None
     assert now.expires_at == staged.expires_at + timedelta(hours=2)
     told = f"foo 1.0 expires in 7 days ({now.expires_at:%Y-%m-%dT%H:%M:%SZ})\n"
     assert (granted.exit_code, granted.stdout, granted.stderr) == (0, told, "")
@@ -175,6 +177,83 @@ def test_pull_and_publish_without_words(run: Run, maintainer: Maintainer, team: 
     assert in_file(maintainer.folder) == ["published"]
     assert run("stage", "pull", "foo").exit_code == 2
     assert run("stage", "pull").exit_code == 2
+
+
+def test_pull_without_credentials(
+    run: Run, maintainer: Maintainer, team: TeamIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [staged] = maintainer.stage("foo-1.0.tar.gz")
+    stage_file = maintainer.desk.stage_file
+    written = stage_file.read_bytes()
+    assert staged.session_token is not None
+    assert staged.stage is not None
+    for variables, arguments in (
+        ({}, ("--token", staged.session_token, "--repo", team.url)),
+        ({}, ("--url", staged.stage)),
+        ({"TOKEN": staged.session_token}, ("--repo", team.url)),
+        ({"URL": staged.stage}, ("foo==1.0",)),
+        ({"URL": f"{team.root}stage/another/simple/"}, ("--token", staged.session_token, "--repo", team.url)),
+        ({"TOKEN": "another", "URL": ""}, ("--url", staged.stage)),
+    ):
+        stage_file.unlink()
+        with monkeypatch.context() as patched:
+            for name, value in variables.items():
+                patched.setenv(f"HATCH_STAGE_{name}", value)
+            pulled = run("stage", "pull", *arguments)
+        assert (pulled.exit_code, pulled.output) == (0, f"foo 1.0: 1 files, in {stage_file}\n")
+        assert stage_file.read_bytes() == written
+    assert main("pull", "--token", "unknown-token-of-nobody", "--repo", team.url) == 3
+
+
+@pytest.mark.usefixtures("team")
+def test_install(run: Run, maintainer: Maintainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    maintainer.stage("bar-2.0-py3-none-any.whl", "foo-1.0-py3-none-any.whl")
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    nowhere = run("stage", "install", "--no-deps")
+    assert (nowhere.exit_code, nowhere.stdout) == (2, "")
+    assert nowhere.stderr.startswith("no virtual environment is active\n")
+    venv.create(tmp_path / "made", with_pip=False)
+    monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / "made"))
+    # what is not ours is the installer's, before and after the two dashes
+    first = run("stage", "install", "--no-deps", "-i", "http://127.0.0.1:9/", "foo[extra]", "-q", "--", "--no-cache")
+    assert (first.exit_code, first.output) == (0, "")
+    assert len([*(tmp_path / "made").rglob("direct_url.json")]) == 2
+    again = run("stage", "install", "--json", "--", "--offline")
+    assert [release["project"] for release in json.loads(again.stdout)["releases"]] == ["bar", "foo"]
+    refused = run("stage", "install", "--no-such-option-of-any-installer")
+    assert refused.exit_code == 1
+    assert "could not install what is staged (exit code 2)" in refused.stderr
+
+
+@pytest.mark.usefixtures("team")
+def test_export(run: Run, maintainer: Maintainer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    [staged] = maintainer.stage("foo-1.0-py3-none-any.whl")
+    shown = {kind: run("stage", "export", "--format", kind) for kind in ("pylock", "requirements", "json", "env")}
+    for kind, ended in shown.items():
+        assert (ended.exit_code, ended.stderr) == (0, ""), kind
+        assert str(staged.session_token) in ended.stdout
+    written = run("stage", "export", "--format", "pylock", "-o", "pylock.stage.toml")
+    assert (written.exit_code, written.output) == (0, "pylock.stage.toml has foo 1.0\n")
+    assert (maintainer.folder / "pylock.stage.toml").read_text() == shown["pylock"].stdout
+    chosen = run("stage", "export", "--format", "requirements", "--python", sys.executable).stdout.splitlines()
+    assert chosen[-1] == shown["requirements"].stdout.splitlines()[-1]
+
+    for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+    assert run("stage", "export", "--format", "github").exit_code == 2
+    for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    masked = run("stage", "export", "--format", "github")
+    assert (masked.exit_code, masked.output) == (0, f"::add-mask::{staged.session_token}\n")
+    assert (tmp_path / "GITHUB_OUTPUT").read_text().startswith("releases<<")
+    for wrong in (
+        ("--format", "github", "-o", "x"),
+        ("--format", "json", "--json"),
+        ("--format", "pylock", "-o", "lock.toml"),
+        ("--format", "poetry"),
+        (),
+    ):
+        assert run("stage", "export", *wrong).exit_code == 2
 
 
 @pytest.mark.parametrize(

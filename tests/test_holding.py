@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.conftest import Maintainer
 
-from hatch_staged import holding
-from hatch_staged.errors import StagedError, StageGoneError
+from hatch_staged import holding, pulling, releases, status
+from hatch_staged.errors import NotAllowedError, StagedError, StageGoneError
 from hatch_staged.protocol.states import SessionState
+from hatch_staged.pulling import Capability
 from hatch_staged.stage import selection, stagefile
-from hatch_staged.stage.liveness import Alive
+from hatch_staged.stage.liveness import Alive, Published
 from hatch_staged.stage.model import StageFile
+from hatch_staged.stage.session_tokens import VARIABLE, SessionTokens
+from hatch_staged.stage.use import Standing
 
 if TYPE_CHECKING:
-    from tests.conftest import Maintainer
+    from tests.conftest import TeamIndex
 
     from hatch_staged.stage.selection import Interpreter
 
@@ -59,3 +64,76 @@ def test_what_is_gone_and_what_does_not_fit(maintainer: Maintainer, interpreter:
     stagefile.write(maintainer.desk.stage_file, StageFile((replace(staged, status=SessionState.CANCELED),)))
     with pytest.raises(StageGoneError):
         holding.look(maintainer.desk)
+
+
+def test_a_stage_file_without_its_token(maintainer: Maintainer, interpreter: Interpreter) -> None:
+    """From staging to publication it is a secret that only those know who were told it."""
+    secretive = replace(maintainer.desk, share_token=False)
+    [staged] = Maintainer(maintainer.folder, secretive).stage("foo-1.0.tar.gz")
+    stage_file, token = maintainer.desk.stage_file, staged.session_token
+    assert token is not None
+
+    def text() -> str:
+        written = stage_file.read_text()
+        assert token not in written
+        return written
+
+    stranger = replace(maintainer.logged_in(None), share_token=False)
+    holder = replace(stranger, tokens=SessionTokens(variables={VARIABLE: token}))
+    first = text()
+    for capability, who in ((Capability(token), stranger), (Capability(url=staged.stage), holder)):
+        stage_file.unlink()
+        assert pulling.pull(who, None, capability) == staged
+        assert text() == first
+    assert pulling.pull(secretive, "foo==1.0", Capability()) == staged
+    assert text() == first
+
+    [standing] = holding.look(holder)
+    assert (standing.release, standing.fate) == (staged, Alive())
+    assert holding.obtain(holder, standing, interpreter).path.name == "foo-1.0.tar.gz"
+    assert [status.check(who)[0].status for who in (holder, secretive)] == ["open", "open"]
+    for look in (holding.look, status.check):
+        with pytest.raises(NotAllowedError, match="needs its session token, which is not in the stage file"):
+            look(stranger)
+
+    list(releases.extend(secretive, releases.in_stage_file(secretive), timedelta(hours=1)))
+    assert text() != first
+    list(releases.publish(secretive, releases.ready_to_publish(secretive)))
+    assert 'status = "published"' in text()
+    for fate in (holding.look(stranger)[0].fate, holding.look(holder)[0].fate):
+        assert isinstance(fate, Published)
+
+
+def test_after_its_publication_nobody_needs_the_token(maintainer: Maintainer) -> None:
+    secretive = replace(maintainer.desk, share_token=False)
+    [staged] = Maintainer(maintainer.folder, secretive).stage("foo-1.0.tar.gz")
+    before = maintainer.desk.stage_file.read_bytes()
+    list(releases.publish(secretive, [staged]))
+    maintainer.desk.stage_file.write_bytes(before)
+    [standing] = holding.look(maintainer.logged_in(None))
+    assert isinstance(standing.fate, Published)
+
+
+def test_a_wrong_token_opens_nothing(maintainer: Maintainer) -> None:
+    Maintainer(maintainer.folder, replace(maintainer.desk, share_token=False)).stage("foo-1.0.tar.gz")
+    wrong = replace(maintainer.logged_in(None), tokens=SessionTokens(variables={VARIABLE: "x" * 43}))
+    with pytest.raises(StageGoneError, match="is gone: canceled, published or unknown"):
+        holding.look(wrong)
+
+
+def test_without_the_token_and_the_index_the_cache_is_enough(
+    maintainer: Maintainer, team: TeamIndex, interpreter: Interpreter
+) -> None:
+    secretive = replace(maintainer.desk, share_token=False)
+    [staged] = Maintainer(maintainer.folder, secretive).stage("foo-1.0.tar.gz")
+    knowing = replace(secretive, tokens=SessionTokens(variables={VARIABLE: str(staged.session_token)}))
+    stage_file = maintainer.desk.stage_file
+    stage_file.write_text(stage_file.read_text().replace(team.root, "http://127.0.0.1:9/"))
+    team_away = replace(team.repository, url="http://127.0.0.1:9/upload/", simple="http://127.0.0.1:9/simple/")
+    away = replace(secretive, connections=replace(secretive.connections, configured={"team": team_away}))
+    [standing] = holding.look(away)
+    assert standing.fate is None
+    with pytest.raises(NotAllowedError, match="needs its session token"):
+        holding.obtain(away, standing, interpreter)
+    obtained = holding.obtain(knowing, Standing(staged, Alive()), interpreter)
+    assert holding.obtain(away, standing, interpreter) == replace(obtained, artifact=standing.release.artifacts[0])

@@ -12,7 +12,7 @@ from sqlalchemy.exc import NoResultFound
 from tests.client.upload_server import SIMPLE_JSON, Reply, UploadServer, problem, reply
 from tests.conftest import Maintainer, in_file
 
-from hatch_staged import releases
+from hatch_staged import pulling, releases
 from hatch_staged.client import staging
 from hatch_staged.client.credentials import Credentials
 from hatch_staged.client.progress import Silent
@@ -29,6 +29,7 @@ from hatch_staged.errors import (
 )
 from hatch_staged.index import expiry
 from hatch_staged.index.database import session_rows
+from hatch_staged.pulling import Capability
 from hatch_staged.repositories import Repository
 from hatch_staged.stage import stagefile
 from hatch_staged.stage.model import StageFile
@@ -54,7 +55,7 @@ def test_a_broken_stage_file_costs_no_upload(maintainer: Maintainer) -> None:
         maintainer.stage()
     maintainer.desk.stage_file.unlink()
     with pytest.raises(StageGoneError, match=r"nothing is staged as foo 1\.0"):
-        releases.pull(maintainer.desk, "foo==1.0")
+        pulling.pull(maintainer.desk, "foo==1.0", Capability())
 
 
 def test_publishing_everything(maintainer: Maintainer, team: TeamIndex) -> None:
@@ -142,7 +143,10 @@ def test_extending_each(maintainer: Maintainer) -> None:
     by = timedelta(hours=2)
     extended = list(releases.extend(maintainer.desk, before, by))
     assert [each.granted for each in extended] == [by, by]
-    assert [each.release for each in extended] == [replace(each, expires_at=each.expires_at + by) for each in before]
+    later = [each.expires_at + by for each in before if each.expires_at is not None]
+    assert [each.release for each in extended] == [
+        replace(each, expires_at=expiry) for each, expiry in zip(before, later, strict=True)
+    ]
     assert stagefile.load(maintainer.desk.stage_file).releases == tuple(each.release for each in extended)
 
 
@@ -150,6 +154,7 @@ def test_an_index_that_grants_less(maintainer: Maintainer) -> None:
     [staged] = maintainer.stage()
     [extended] = releases.extend(maintainer.desk, [staged], timedelta(days=365))
     assert timedelta() < extended.granted < timedelta(days=365)
+    assert staged.expires_at is not None
     assert extended.release.expires_at == staged.expires_at + extended.granted
     assert releases.in_stage_file(maintainer.desk) == (extended.release,)
 
@@ -182,6 +187,7 @@ def test_nothing_is_published_that_the_stage_file_does_not_name(maintainer: Main
 
 def test_nothing_is_published_that_is_not_complete(maintainer: Maintainer) -> None:
     [staged] = maintainer.stage()
+    assert staged.session is not None
     with maintainer.desk.connections.open(maintainer.desk.repository()) as client:
         session = client.session(staged.session)
         [release] = maintainer.build("foo-1.0-cp314-cp314-any.whl")
@@ -195,7 +201,7 @@ def test_an_index_without_previews(at_plain: Maintainer, plain: UploadServer) ->
     assert staged.stage is None
     assert [artifact.path for artifact in staged.artifacts] == ["dist/foo-1.0-py3-none-any.whl", "dist/foo-1.0.tar.gz"]
     with pytest.raises(StagedError, match="cannot be pulled: its index has no previews"):
-        releases.pull(at_plain.desk, "foo==1.0")
+        pulling.pull(at_plain.desk, "foo==1.0", Capability())
 
     plain.add_file("foo-1.0-py2-none-any.whl", b"of somebody else")
     with pytest.raises(ConflictError, match=r"foo-1\.0-py2-none-any\.whl"):
@@ -211,24 +217,6 @@ def test_a_stage_file_that_names_nothing(maintainer: Maintainer) -> None:
     stagefile.write(maintainer.desk.stage_file, StageFile())
     with pytest.raises(ConfigurationError, match="names no release"):
         releases.in_stage_file(maintainer.desk)
-
-
-def test_pulling_writes_what_staging_wrote(maintainer: Maintainer) -> None:
-    [staged] = maintainer.stage()
-    written = maintainer.desk.stage_file.read_bytes()
-    for text in ("foo==1.0", "Foo ==1.0.0", "FOO==v1"):
-        maintainer.desk.stage_file.unlink()
-        assert releases.pull(maintainer.desk, text) == staged
-        assert maintainer.desk.stage_file.read_bytes() == written
-
-
-@pytest.mark.parametrize(
-    "text", ["", "foo", "foo=1", "foo==", "==1", "foo==one", "foo==1==2", "f o o==1", "foo>=1", f"foo=={'1' * 5000}"]
-)
-def test_pulling_something_that_is_no_release(make_desk: MakeDesk, text: str) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        releases.pull(make_desk(), text)
-    assert "NAME==VERSION" in caught.value.hint
 
 
 def test_the_index_that_is_asked_for(maintainer: Maintainer, team: TeamIndex) -> None:
@@ -351,7 +339,7 @@ def test_machines_stage_into_one_session_at_once(maintainer: Maintainer, team: T
         sessions = {staged.session for staged in machines.map(stage, wheels)}
 
     assert len(sessions) == 1
-    pulled = releases.pull(maintainer.desk, "foo==1.0")
+    pulled = pulling.pull(maintainer.desk, "foo==1.0", Capability())
     assert {artifact.filename: artifact.sha256 for artifact in pulled.artifacts} == {
         name: artifact.hashes["sha256"] for name, artifact in by_name.items()
     }
@@ -366,7 +354,7 @@ def test_a_preview_does_nothing(maintainer: Maintainer, team: TeamIndex) -> None
 
     assert steps("foo-1.0.tar.gz") == ["upload"]
     with pytest.raises(StageGoneError):
-        releases.pull(maintainer.desk, "foo==1.0")
+        pulling.pull(maintainer.desk, "foo==1.0", Capability())
     maintainer.stage("foo-1.0.tar.gz")
     before = maintainer.desk.stage_file.read_bytes()
     assert steps("foo-1.0.tar.gz") == ["keep"]
@@ -374,6 +362,7 @@ def test_a_preview_does_nothing(maintainer: Maintainer, team: TeamIndex) -> None
     assert steps("foo-1.0-py3-none-any.whl", prune=True) == ["upload", "delete foo-1.0.tar.gz"]
     assert maintainer.desk.stage_file.read_bytes() == before
     [staged] = releases.in_stage_file(maintainer.desk)
+    assert staged.session is not None
     with maintainer.desk.connections.open(team.repository) as client:
         client.cancel(client.session(staged.session))
     assert steps("foo-1.0.tar.gz") == ["upload"]
@@ -421,7 +410,7 @@ def test_a_stage_file_that_cannot_be_written_costs_no_upload(maintainer: Maintai
     with pytest.raises(StagedError, match="cannot be written there"):
         Maintainer(maintainer.folder, desk).stage()
     with pytest.raises(StageGoneError):
-        releases.pull(maintainer.desk, "foo==1.0")
+        pulling.pull(maintainer.desk, "foo==1.0", Capability())
 
 
 def test_nothing_is_left_of_a_release_that_the_index_refuses(maintainer: Maintainer, team: TeamIndex) -> None:

@@ -47,6 +47,7 @@ VERBS = {
     "extend": ("stage", "extend", "3h"),
     "wait": ("stage", "wait", "--timeout", "0s"),
     "pull": ("stage", "pull", "foo==1.0"),
+    "pull-token": ("stage", "pull", "--token", TOKEN),
 }
 ECHO = " ".join((*SECRETS, f"at https://{USER}:{quote(PASSWORD)}@i.example/stage/{TOKEN}/simple/", *sorted(FORMS)))
 TELLING = {"title": ECHO, "detail": ECHO, "errors": [{"source": TOKEN, "message": ECHO}]}

@@ -1,15 +1,18 @@
 """The verbs of ``hatch stage`` and ``hatch-staged``: options in, one call, words out.
 
-Hatch imports this module at every start, so what a verb needs beyond click is imported where it runs.
+What a verb needs beyond click is imported where it runs: whoever asks for `--help` waits for none of it.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from functools import wraps
+from functools import partial, wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from hatch_staged import durations
 from hatch_staged.conformance.command import conformance
@@ -139,7 +142,8 @@ def extend(desk: Desk, telling: Telling, *, duration: timedelta) -> None:
     if not duration:
         raise ConfigurationError("no time is nothing to extend by", hint="hatch stage extend 2h")
     for extension in releases.extend(desk, releases.live_in_stage_file(desk), duration):
-        telling.done(status.as_noted(extension.release), display.expiry(extension.release, desk.now()))
+        ends = display.expiry(extension.release.expires_at, desk.now())
+        telling.done(status.as_noted(extension.release), f"{releases.label(extension.release)} {ends}")
         if (shortage := display.shortage(extension, duration)) is not None:
             telling.notice(shortage)
 
@@ -164,16 +168,81 @@ def wait(desk: Desk, telling: Telling, *, timeout: timedelta | None) -> None:
 
 
 @stage.command()
-@click.argument("release", metavar="NAME==VERSION")
+@click.argument("release", metavar="[NAME==VERSION]", required=False)
+@click.option("--token", envvar="HATCH_STAGE_TOKEN", show_envvar=True, help="The session token of its stage")
+@click.option("--url", envvar="HATCH_STAGE_URL", show_envvar=True, help="The URL of its stage")
 @_with_desk
-def pull(desk: Desk, telling: Telling, *, release: str) -> None:
-    """Write the stage file from what the index says of a staged release."""
-    from hatch_staged import releases, status  # noqa: PLC0415 - see above
+def pull(desk: Desk, telling: Telling, *, release: str | None, token: str | None, url: str | None) -> None:
+    """Write the stage file from what the index says of a staged release.
 
-    pulled = releases.pull(desk, release)
+    It is named NAME==VERSION, which takes credentials, or by the session token or the URL of its stage.
+    """
+    from hatch_staged import pulling, releases, status  # noqa: PLC0415 - see above
+
+    source = click.get_current_context().get_parameter_source
+    typed = frozenset(name for name in ("token", "url") if source(name) is ParameterSource.COMMANDLINE)
+    pulled = pulling.pull(desk, release, pulling.Capability(token, url, typed))
     telling.done(
         status.as_noted(pulled), f"{releases.label(pulled)}: {len(pulled.artifacts)} files, in {desk.stage_file}"
     )
+
+
+@stage.command(context_settings={"ignore_unknown_options": True})
+@click.option("--python", metavar="PYTHON", help="An interpreter, or the folder of a virtual environment")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[ARGS]...")
+@_with_desk
+def install(desk: Desk, telling: Telling, *, python: str | None, arguments: tuple[str, ...]) -> None:
+    """Install what the stage file names into the active virtual environment, or into any other.
+
+    ARGS are for the installer, pip or uv: `foo[extra]`, `-e .`, `--no-deps`. All of them after `--`, where one is
+    among our options.
+    """
+    from hatch_staged import installing, releases, status  # noqa: PLC0415 - see above
+
+    found = installing.find_python(python, os.environ)
+    verbosity = click.get_current_context().obj.verbosity
+    target = installing.Target(found, arguments, verbosity)
+    for standing in installing.install(desk, target, tell=telling.progress):
+        telling.done(status.as_seen(standing), f"{releases.label(standing.release)} is installed for {found}")
+
+
+@stage.command()
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["pylock", "requirements", "json", "env", "github"]),
+    required=True,
+    help="For what: see the reference",
+)
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="A file; else it is printed")
+@click.option("--python", metavar="PYTHON", help="For `requirements`: the Python whose files they name")
+@_with_desk
+def export(desk: Desk, telling: Telling, *, kind: str, output: Path | None, python: str | None) -> None:
+    """Write what the stage file says for other tools; session tokens are in it.
+
+    pylock: a lock file. requirements: a file of requirements. json: for scripts. env: lines for a shell, with which pip
+    and uv see the stage. github: outputs and a summary of a step in GitHub Actions.
+    """
+    from hatch_staged import exporting  # noqa: PLC0415 - see above
+    from hatch_staged.stage import export  # noqa: PLC0415 - see above
+
+    if telling.outcome is not None:
+        raise ConfigurationError("export has no outcome", hint="--format json prints the releases as JSON")
+    if kind == "github" and output is not None:
+        raise ConfigurationError("--format github writes into the files that GitHub names, not into --output")
+    found = exporting.available(desk, tell=telling.progress)
+    if kind == "github":
+        exporting.github(desk, found, os.environ, say=partial(click.echo, nl=False))
+        return
+    if kind == "requirements":
+        text = exporting.requirements(found, python, os.environ)
+    else:
+        text = {"pylock": export.pylock, "json": export.as_json, "env": export.env}[kind](found)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        exporting.write(desk, output, text, lock=kind == "pylock")
+        telling.progress(f"{output} has {', '.join(each.label for each in found)}")
 
 
 stage.add_command(serve)

@@ -88,6 +88,17 @@ class Connections:
             url, chosen=any(repositories.same_url(url, each) for each in asked if each)
         )
 
+    def around(self, url: str) -> Repository:
+        """Return the index on whose host `url` is; the local one is started if need be.
+
+        Of one that is not configured nothing is known but `url`.
+        """
+        found = next((each for each in self.configured.values() if repositories.same_origin(each.url, url)), None)
+        local = self.local.url
+        if found is None and local is not None and repositories.same_origin(local, url):
+            return self.at(local)
+        return found or repositories.nameless(url, chosen=False)
+
     @contextmanager
     def open(self, repository: Repository, *, ask: bool = True) -> Iterator[Client]:
         """Give a client that is logged in to `repository`; whoever it was worked, if nothing is raised inside.
@@ -113,8 +124,8 @@ class Connections:
         )
 
     def anonymous(self, repository: Repository) -> Client:
-        """Return a client without credentials, for files."""
-        return Client(self._transport(repository))
+        """Return a client without credentials, for pages and files."""
+        return Client(self._transport(repository, max_body=LARGEST_PAGE))
 
     @property
     def _last_users(self) -> LastUsers:

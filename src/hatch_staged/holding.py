@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hatch_staged.stage import stagefile, use
+from hatch_staged.stage import use
 from hatch_staged.stage.cache import Cache
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def look(desk: Desk) -> tuple[Standing, ...]:
     """Return what has become of the releases in the stage file; see `hatch_staged.stage.use.look`."""
     standings = []
-    for release in stagefile.load(desk.stage_file).releases:
+    for release in desk.read().releases:
         repository = desk.connections.at(release.index)
         with desk.connections.hurried(repository) as client:
             standings.append(use.look(release, read_page=client.project_page, simple=repository.simple, now=desk.now()))

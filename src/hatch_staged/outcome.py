@@ -51,6 +51,7 @@ class Release(_Member, frozen=True, kw_only=True):
     index: str
     #: a session's state, or ``gone``; None for one that is not staged, like `expires_at` and `digest`
     status: str | None
+    #: None also where neither the index nor the stage file says
     expires_at: datetime | None
     digest: str | None
     notices: tuple[str, ...] = ()
@@ -95,7 +96,7 @@ class Outcome(Silent):
             version=str(found.release.version),
             index=redact(found.release.index),
             status=found.status,
-            expires_at=_whole_seconds(found.expires_at),
+            expires_at=None if found.expires_at is None else _whole_seconds(found.expires_at),
             digest=found.release.digest,
             notices=found.notices,
             files=tuple(

@@ -1,17 +1,15 @@
-"""What a user does with releases: stage, publish, cancel, extend, pull.  Neither Hatch nor click is known here."""
+"""What a user does with releases: stage, publish, cancel, extend.  Neither Hatch nor click is known here."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
-from packaging.utils import InvalidName, canonicalize_name
-from packaging.version import InvalidVersion
 
 from hatch_staged.client import reconciliation, staging
 from hatch_staged.client.progress import unheard
@@ -26,18 +24,15 @@ from hatch_staged.errors import (
     WrongBytesError,
 )
 from hatch_staged.protocol.states import FileState, SessionState
-from hatch_staged.protocol.versions import parse_version
 from hatch_staged.redaction import redact
 from hatch_staged.stage import entries, liveness, stagefile
 from hatch_staged.stage.expected import missing
 from hatch_staged.stage.liveness import Published
 from hatch_staged.stage.model import StagedArtifact, StagedRelease, StageFile
+from hatch_staged.stage.session_tokens import SessionTokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from packaging.utils import NormalizedName
-    from packaging.version import Version
 
     from hatch_staged.client.artifacts import Release
     from hatch_staged.client.progress import Reporter
@@ -60,7 +55,8 @@ class Desk:
     """What a user works with: the stage file, the indexes, the folder of downloads, the clock.
 
     `repo` is the index that the user asked for this time, None for the configured one (`default_repo`).  `expected` are
-    patterns of the file names that a whole release has, by the configuration.
+    patterns of the file names that a whole release has, by the configuration.  `share_token` is whether what is staged
+    or pulled is written into the stage file with its session token; `tokens` are those that are not there.
     """
 
     stage_file: Path
@@ -70,6 +66,15 @@ class Desk:
     default_repo: str
     now: Callable[[], datetime] = utc_now
     expected: tuple[str, ...] = ()
+    share_token: bool = True
+    tokens: SessionTokens = field(default_factory=SessionTokens)
+
+    def read(self) -> StageFile:
+        """Return what the stage file says, with the session tokens that are not in it, as far as they are known.
+
+        Raises `ConfigurationError` if there is none, or a wrong one.
+        """
+        return self.tokens.fill(stagefile.load(self.stage_file))
 
     def telling(self, tell: Callable[[str], None]) -> Desk:
         """Return the same desk where `tell` takes a line on why an index is asked again."""
@@ -114,6 +119,8 @@ def preview(
 
 
 def _session_if_live(client: Client, release: StagedRelease) -> Session | None:
+    if release.session is None:
+        return None
     try:
         session = client.session(release.session)
     except StageGoneError:
@@ -166,8 +173,7 @@ def stage(
                 local=_on_disk(release, desk.stage_file) if outcome.page is None else (),
                 expected=expected,
             )
-            _keep(desk, staged)
-            yield staged
+            yield keep_new(desk, staged)
 
 
 def staged_before(desk: Desk) -> frozenset[str]:
@@ -183,7 +189,7 @@ def load_or_empty(path: Path) -> StageFile:
 
 def in_stage_file(desk: Desk) -> tuple[StagedRelease, ...]:
     """Return the releases of the stage file; raise `ConfigurationError` if there are none."""
-    releases = stagefile.load(desk.stage_file).releases
+    releases = desk.read().releases
     if not releases:
         raise ConfigurationError("the stage file names no release", where=str(desk.stage_file))
     return releases
@@ -281,36 +287,21 @@ def extend(desk: Desk, releases: Sequence[StagedRelease], by: timedelta) -> Iter
             before = _live_session(desk, release, client)
             after = client.extend(before, int(by.total_seconds()))
         extended = replace(release, status=after.status, expires_at=after.expires_at)
-        _keep(desk, extended)
+        keep(desk, extended)
         yield Extension(extended, after.expires_at - before.expires_at)
 
 
-def pull(desk: Desk, text: str) -> StagedRelease:
-    """Write the release that `text` (``NAME==VERSION``) names into the stage file, as its index has it staged.
-
-    Raises `StageGoneError` if the index has no live session for it, `ConfigurationError` for another kind of text.
-    """
-    name, version = _parse(text)
-    load_or_empty(desk.stage_file)
-    repository = desk.repository()
-    with desk.connections.open(repository) as client:
-        session = client.find_session(name, str(version))
-        if session is None:
-            raise StageGoneError(f"nothing is staged as {name} {version}", where=redact(repository.url))
-        if session.links.stage is None:
-            raise StagedError(
-                f"{name} {version} cannot be pulled: its index has no previews, so it tells no hashes",
-                where=redact(repository.url),
-                hint="copy the stage file of whoever staged it",
-            )
-        page = client.project_page(session.links.stage, name)
-        staged = entries.from_session(repository.url, session, page, project=name, version=version)
-    _keep(desk, staged)
-    return staged
-
-
 def _live_session(desk: Desk, release: StagedRelease, client: Client) -> Session:
-    """Return the session of `release`; if it has ended, mark that in the stage file and raise `StageGoneError`."""
+    """Return the session of `release`; if it has ended, mark that in the stage file and raise `StageGoneError`.
+
+    Raises `ConfigurationError` if the stage file does not say which it is.
+    """
+    if release.session is None:
+        raise ConfigurationError(
+            f"the stage file does not name the session of {label(release)}, only its stage",
+            where=str(desk.stage_file),
+            hint=f"hatch stage pull {release.project}=={release.version}, with credentials",
+        )
     try:
         session = client.session(release.session)
     except StageGoneError as error:
@@ -331,7 +322,7 @@ def expired(release: StagedRelease, session: Session, now: datetime) -> StageGon
     if session.status is not SessionState.CANCELED or session.expires_at > now:
         return None
     what = f"{label(release)} expired at {session.expires_at:%Y-%m-%d %H:%M} UTC, or was canceled before"
-    return StageGoneError(what, where=redact(release.session), hint="hatch publish --staged stages it again")
+    return StageGoneError(what, where=redact(session.links.session), hint="hatch publish --staged stages it again")
 
 
 def fate_of_forgotten(desk: Desk, release: StagedRelease, client: Client, unknown: StageGoneError) -> SessionState:
@@ -364,7 +355,7 @@ def _ready_session(desk: Desk, release: StagedRelease, client: Client) -> Sessio
     if different:
         raise ConflictError(
             f"the session of {label(release)} does not hold what the stage file names: {', '.join(different)}",
-            where=redact(release.session),
+            where=redact(session.links.session),
             hint=f"hatch stage pull {release.project}=={release.version}, and test that",
         )
     return session
@@ -398,23 +389,23 @@ def _on_disk(release: Release, stage_file: Path) -> Iterator[StagedArtifact]:
 def mark(desk: Desk, release: StagedRelease, state: SessionState) -> StagedRelease:
     """Write into the stage file that `release` is in that state, and return it so."""
     marked = replace(release, status=state)
-    _keep(desk, marked)
+    keep(desk, marked)
     return marked
 
 
-def _keep(desk: Desk, release: StagedRelease) -> None:
+def keep_new(desk: Desk, release: StagedRelease) -> StagedRelease:
+    """Write `release`, which was just staged or pulled, into the stage file, and return it as it is there."""
+    if not desk.share_token and release.stage is not None:
+        release = replace(release, shares_token=False)
+        desk.tokens.remember(release)
+    keep(desk, release)
+    return release
+
+
+def keep(desk: Desk, release: StagedRelease) -> None:
+    """Write `release` into the stage file, in place of what there is of its project."""
     # Another process may be keeping another release.  The lock lies in the cache, to leave no file in the project.
     name = hashlib.sha256(str(desk.stage_file.absolute()).encode()).hexdigest()
     desk.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     with FileLock(desk.cache / f"stage-file-{name[:16]}.lock"):
         stagefile.write(desk.stage_file, load_or_empty(desk.stage_file).with_release(release))
-
-
-def _parse(text: str) -> tuple[NormalizedName, Version]:
-    name, found, version = text.partition("==")
-    try:
-        if found:
-            return canonicalize_name(name.strip(), validate=True), parse_version(version)
-    except (InvalidName, InvalidVersion) as error:
-        raise ConfigurationError(str(error), hint="name a release as NAME==VERSION") from None
-    raise ConfigurationError(f"{text!r} names no release", hint="name it as NAME==VERSION")

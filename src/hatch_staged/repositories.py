@@ -54,6 +54,16 @@ def same_url(one: str, other: str) -> bool:
     return one.rstrip("/") == other.rstrip("/")
 
 
+def same_origin(one: str, other: str) -> bool:
+    """Whether two http(s) URLs have the same scheme, host and port."""
+    return _origin(one) == _origin(other)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
 def is_loopback(url: str) -> bool:
     """Whether the host of `url` is this machine itself."""
     host = urlsplit(url).hostname or ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hatch_staged.errors import NotAllowedError, StageGoneError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hatch_staged.releases import Desk
     from hatch_staged.repositories import Repository
     from hatch_staged.stage.model import StagedArtifact, StagedRelease
+    from hatch_staged.stage.use import Standing
 
 
 MISSING = "missing"
@@ -41,7 +42,8 @@ class ReleaseStatus:
 
     release: StagedRelease
     status: str
-    expires_at: datetime
+    #: None where neither the index nor the stage file says
+    expires_at: datetime | None
     files: tuple[FileStatus, ...] = ()
     notices: tuple[str, ...] = ()
     ended: StageGoneError | None = None
@@ -66,6 +68,8 @@ def look(desk: Desk, release: StagedRelease) -> tuple[ReleaseStatus, float | Non
     A session that the index does not know (any more) may be that of a published release.
     """
     repository = desk.repository_of(release)
+    if release.session is None:
+        return _ask_the_stage(desk, release, repository), None
     try:
         # Without previews there is nothing to look at but the session, so somebody is asked for credentials.
         with desk.connections.open(repository, ask=release.stage is None) as client:
@@ -78,8 +82,7 @@ def look(desk: Desk, release: StagedRelease) -> tuple[ReleaseStatus, float | Non
         # A holder of the stage file need not be somebody who may upload, if there is a stage to look at.
         if release.stage is None:
             raise
-        with desk.connections.hurried(repository) as client:
-            return _as_the_stage_says(release, repository, client, desk.now()), None
+        return _ask_the_stage(desk, release, repository), None
 
 
 def _as_is_left(desk: Desk, release: StagedRelease, client: Client, unknown: StageGoneError) -> ReleaseStatus:
@@ -109,9 +112,10 @@ def _as_the_session_says(release: StagedRelease, session: Session, now: datetime
     return ReleaseStatus(release, session.status.value, session.expires_at, tuple(files), session.notices, ended)
 
 
-def _as_the_stage_says(release: StagedRelease, repository: Repository, client: Client, now: datetime) -> ReleaseStatus:
+def _ask_the_stage(desk: Desk, release: StagedRelease, repository: Repository) -> ReleaseStatus:
     try:
-        fate = liveness.check(release, read_page=client.project_page, simple=repository.simple, now=now)
+        with desk.connections.hurried(repository) as client:
+            fate = liveness.check(release, read_page=client.project_page, simple=repository.simple, now=desk.now())
     except StageGoneError as error:
         return _ended(release, error)
     if isinstance(fate, Published):
@@ -127,6 +131,12 @@ def _published(release: StagedRelease) -> ReleaseStatus:
 def as_noted(release: StagedRelease) -> ReleaseStatus:
     """Return the status that the stage file notes, where a verb has just written it."""
     return ReleaseStatus(release, release.status.value, release.expires_at, _as_staged(release))
+
+
+def as_seen(standing: Standing) -> ReleaseStatus:
+    """Return the status of a release as a holder of the stage file sees it."""
+    status = SessionState.PUBLISHED if isinstance(standing.fate, Published) else standing.release.status
+    return replace(as_noted(standing.release), status=status.value)
 
 
 def _as_staged(release: StagedRelease) -> tuple[FileStatus, ...]:

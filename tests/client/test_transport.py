@@ -294,6 +294,25 @@ def test_a_redirect_to_something_else_is_not_followed(index: UploadServer, trans
         transport.fetch(f"{index.origin}/any", headers={})
 
 
+def test_a_server_outside_cannot_make_us_ask_one_that_only_we_reach(index: UploadServer, other: UploadServer) -> None:
+    places = {"127.0.0.1": ["93.184.216.34"], "localhost": ["93.184.216.34", "127.0.0.1"]}
+    inside = other.origin.replace("127.0.0.1", "localhost")
+    index.script("GET", "^/in", *[Reply(302, headers={"Location": f"{inside}/there"})] * 3)
+    index.script("GET", "^/out", Reply(302, headers={"Location": f"{other.origin}/there"}))
+    index.script("GET", "^/nobody-knows", Reply(302, headers={"Location": f"{inside}/there"}))
+    with Transport(index.endpoint, resolve=places.__getitem__) as transport:
+        for ask in (transport.fetch, lambda url, headers: transport.stream(url, headers=headers).__enter__()):
+            with pytest.raises(ProtocolError, match="into a private network is not followed"):
+                ask(f"{index.origin}/in", headers={})
+        assert other.seen == []
+        assert transport.fetch(f"{index.origin}/out", headers={}).status == 404
+    with Transport(index.endpoint, resolve=lambda _host: ["10.0.0.1"]) as transport:
+        assert transport.fetch(f"{index.origin}/in", headers={}).url == f"{inside}/there", "the index is inside, too"
+    with Transport(index.endpoint, resolve=lambda _host: []) as transport:
+        # such as behind a proxy, which decides
+        assert transport.fetch(f"{index.origin}/nobody-knows", headers={}).url == f"{inside}/there"
+
+
 def test_redirects_end(index: UploadServer, transport: Transport) -> None:
     index.script("GET", "/any", *[Reply(301, headers={"Location": "/any"})] * 20)
 

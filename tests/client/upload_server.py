@@ -221,7 +221,7 @@ class UploadServer(InThread):
                 return self._file(seen, parts[2], int(parts[3]))
             return self._session(seen, parts[2])
         if parts[0] == "stage" and self.previews and self.pages:
-            return self._page(parts[3])
+            return self._page(parts[3]) if len(parts) > 3 else self._root()  # stage, token, simple
         if parts[0] == "files":
             found = next((file for file in self.files.values() if file.number == int(parts[1])), None)
             return problem(404, "No such file") if found is None else Reply(200, found.content)
@@ -306,6 +306,11 @@ class UploadServer(InThread):
             return problem(400, "Refused", details=reason, errors=[{"source": "file", "message": file.filename}])
         file.status = "completed"
         return Reply(201)
+
+    def _root(self) -> Reply:
+        names = sorted({filename.partition("-")[0] for filename in self.files})
+        projects = [{"name": name} for name in names]
+        return reply(200, {"meta": {"api-version": self.page_version}, "projects": projects}, SIMPLE_JSON)
 
     def _page(self, project: str) -> Reply:
         files = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from hatch_staged.hatch import context
 from hatch_staged.hatch.context import IndexOptions
 from hatch_staged.hatch.settings import Settings
 from hatch_staged.repositories import Repository
+from hatch_staged.stage.session_tokens import SessionTokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,6 +101,10 @@ def test_a_desk(checkout: Checkout, home: Path, make_app: Callable[[], Applicati
     assert (desk.repo, desk.default_repo, desk.cache) == (None, "main", home / "cache" / "staged")
     insisting = context.open_desk(make_app(), replace(options, typed=frozenset({"repo", "auth"})))
     assert (insisting.repo, context.open_desk(make_app(), IndexOptions()).default_repo) == ("main", "team")
+    assert (desk.share_token, desk.tokens) == (
+        True,
+        SessionTokens(home / "data/staged/session-tokens.json", os.environ),
+    )
     connections = desk.connections
     assert connections.configured == {"team": Repository("team", url)}
     assert connections.local.folder == home / "data" / "staged" / "index" == context.local_index_folder(make_app())

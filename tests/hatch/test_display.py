@@ -120,7 +120,8 @@ def test_the_status_for_a_person() -> None:
 
 
 def test_a_new_expiry() -> None:
-    assert display.expiry(RELEASE, NOW) == "foo 1.0 expires in 7 days (2026-11-29T07:00:00Z)"
+    assert display.expiry(RELEASE.expires_at, NOW) == "expires in 7 days (2026-11-29T07:00:00Z)"
+    assert display.expiry(None, NOW) == ""
     assert display.shortage(Extension(RELEASE, timedelta(hours=2)), timedelta(hours=2)) is None
     told = "foo 1.0: 3d more were asked for, the index granted "
     for granted, words in ((timedelta(days=1, hours=12), "1d12h"), (timedelta(), "0s"), (timedelta(days=-1), "0s")):

@@ -270,6 +270,25 @@ def test_a_stage_file_that_could_be_committed_is_told(
     assert "git does not" not in run(*stage).stderr
 
 
+def test_a_stage_file_that_may_be_public(
+    run: Run, checkout: Checkout, maintainer: Maintainer, team: TeamIndex, home: Path
+) -> None:
+    subprocess.run(["git", "init", "--quiet"], cwd=checkout.folder, check=True)  # noqa: S607 - whichever there is
+    checkout.configure(
+        f'[tool.hatch.publish.staged]\nshare-token = false\nrepo = "team"\nrepos.team.url = "{team.url}"'
+    )
+    maintainer.build("foo-1.0.tar.gz")
+    ended = run("publish", "--staged", "-a", team.secret)
+    assert ended.exit_code == 0
+    assert "git does not" not in ended.stderr
+    assert "No secret is in it; elsewhere it needs HATCH_STAGE_TOKEN" in ended.stderr
+    [kept] = json.loads((home / "data" / "staged" / "session-tokens.json").read_text()).values()
+    assert kept["token"] not in (checkout.folder / ".stage.toml").read_text() + ended.output
+    # who staged it needs neither credentials nor a variable
+    shown = run("stage", "status")
+    assert (shown.exit_code, shown.stdout.split(", ")[0].rpartition(" ")[2]) == (0, "open")
+
+
 def test_a_job_of_ci_stages_without_a_secret_and_shows_none(
     run: Run, checkout: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,7 @@ def test_everything_can_be_said() -> None:
         "stage-file": "other.toml",
         "jobs": 1,
         "expected": ["*.whl"],
+        "share-token": False,
         "disable": True,
         "repos": {"team": team},
     }
@@ -49,20 +50,22 @@ def test_everything_can_be_said() -> None:
         1,
         {"team": Repository("team", URL, team["simple"], "me", "ca.pem", "cert.pem", "key.pem")},
         ("*.whl",),
+        share_token=False,
     )
     assert settings.read(table, {}) == settings.read({}, table) == expected
 
 
 def test_the_project_comes_before_the_user() -> None:
-    project = {"repo": "a", "jobs": 1, "repos": {"a": {"url": URL}, "b": {"url": URL}}}
+    project = {"repo": "a", "jobs": 1, "share-token": True, "repos": {"a": {"url": URL}, "b": {"url": URL}}}
     user = {
         "repo": "c",
         "jobs": 2,
+        "share-token": False,
         "stage-file": "s",
         "repos": {"b": {"url": "https://x/"}, "c": {"url": "https://y/"}},
     }
     read = settings.read(project, user)
-    assert (read.repo, read.jobs, read.stage_file) == ("a", 1, "s")
+    assert (read.repo, read.jobs, read.stage_file, read.share_token) == ("a", 1, "s", True)
     assert {name: repository.url for name, repository in read.repos.items()} == {"a": URL, "b": URL, "c": "https://y/"}
 
 
@@ -81,6 +84,7 @@ def test_the_project_comes_before_the_user() -> None:
         ({"expected": [""]}, "expected must be a list of non-empty strings of printable characters"),
         ({"expected": ["*.whl\x07"]}, "expected must be a list of non-empty strings of printable characters"),
         ({"disable": "yes"}, "disable must be true or false"),
+        ({"share-token": 0}, "share-token must be true or false"),
         ({"repos": []}, "repos must be a table"),
         ({"repos": {"team": URL}}, "repos.team must be a table"),
         ({"repos": {"team": {}}}, "repos.team.url is missing: the Upload 2.0 root endpoint"),
@@ -103,7 +107,9 @@ def test_mistakes_have_their_path(table: dict[str, Any], mistake: str) -> None:
 
 def test_unknown_keys_are_told_with_those_that_are_known() -> None:
     [found] = mistakes({"stage_file": "x"})
-    assert found == f"{PATH}.stage_file is unknown (known: disable, expected, jobs, repo, repos, stage-file)"
+    assert (
+        found == f"{PATH}.stage_file is unknown (known: disable, expected, jobs, repo, repos, share-token, stage-file)"
+    )
     [found] = mistakes({"repos": {"team": {"url": URL, "ca_cert": "x"}}})
     assert found.startswith(f"{PATH}.repos.team.ca_cert is unknown (known: ca-cert, ")
 

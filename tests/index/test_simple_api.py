@@ -253,6 +253,24 @@ def test_a_part_of_a_file(client: TestClient, simple: str, built: Built) -> None
     assert (known.status_code, known.content) == (304, b"")
 
 
+def test_a_stage_tells_of_its_session_what_whoever_created_it_was_told(
+    client: TestClient, api: Api, built: Built
+) -> None:
+    session = api.create()
+    api.stage(session, built)
+    told = client.get(f"{session['links']['stage']}foo/", headers=JSON).json()["_hatch-staged"]
+    links = session["links"]
+    assert told == {
+        "index": "http://index.test/upload/",
+        "session": links["session"],
+        "stage": links["stage"],
+        "version": "1.0",
+        **{key: session[key] for key in ("session-token", "status", "expires-at")},
+    }
+    api.post(links["publish"])
+    assert client.get("/simple/foo/", headers=JSON).json().keys() == {"meta", "name", "versions", "files"}
+
+
 def test_nothing_of_a_stage_is_kept_or_found(client: TestClient, api: Api, built: Built) -> None:
     session = api.create()
     api.stage(session, built)

@@ -63,3 +63,18 @@ def test_what_a_file_must_have(key: str) -> None:
 def test_the_root_page() -> None:
     page = RootPage(projects=(ListedProject(name="foo"),))
     assert json.loads(msgspec.json.encode(page)) == {"meta": {"api-version": "1.3"}, "projects": [{"name": "foo"}]}
+
+
+def test_what_a_stage_of_our_index_tells_beside_its_files() -> None:
+    told = {
+        "index": "https://index.example.com/upload/",
+        "session": "https://index.example.com/upload/sessions/1/",
+        "stage": "https://index.example.com/stage/t/simple/",
+        "session-token": "t",
+        "version": "1.0",
+        "status": "open",
+        "expires-at": "2026-11-29T07:00:00Z",
+    }
+    page = msgspec.json.decode(json.dumps({**PAGE, "_hatch-staged": told}).encode(), type=ProjectPage)
+    assert page.staged_session != msgspec.UNSET
+    assert json.loads(msgspec.json.encode(page)) == {**PAGE, "_hatch-staged": told}

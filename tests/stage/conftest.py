@@ -13,6 +13,9 @@ from hatch_staged.protocol.distributions import parse_filename
 from hatch_staged.protocol.states import SessionState
 from hatch_staged.stage.model import StagedArtifact, StagedRelease
 
+#: when a release expires, unless a test says otherwise
+EXPIRES = datetime(2026, 11, 29, 7, tzinfo=timezone.utc)
+
 
 class MakeArtifact(Protocol):
     """Makes a staged artifact of a file name and its bytes; keywords replace its fields."""
@@ -51,7 +54,7 @@ def _release(*artifacts: str | StagedArtifact, **fields: Any) -> StagedRelease:
         stage="https://index.test/stage/abc/simple/",
         session_token="abc",
         status=SessionState.OPEN,
-        expires_at=datetime(2026, 11, 29, 7, tzinfo=timezone.utc),
+        expires_at=EXPIRES,
     )
     return replace(release, **fields)
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.stage.conftest import EXPIRES
 
 from hatch_staged.errors import StagedError, StageGoneError, UnreachableError, WrongBytesError
 from hatch_staged.protocol.simple import ListedFile, ProjectPage
@@ -53,7 +54,7 @@ def release(make_release: MakeRelease) -> StagedRelease:
 
 
 def fate(release: StagedRelease, indexes: FakeIndexes, simple: str | None = SIMPLE, days: int = -1) -> object:
-    return check(release, read_page=indexes.read, simple=simple, now=release.expires_at + timedelta(days=days))
+    return check(release, read_page=indexes.read, simple=simple, now=EXPIRES + timedelta(days=days))
 
 
 @pytest.mark.parametrize("status", [SessionState.OPEN, SessionState.PROCESSING, SessionState.ERROR])
@@ -146,4 +147,10 @@ def test_whether_to_go_on_offline_is_the_callers(release: StagedRelease) -> None
         raise UnreachableError("offline")
 
     with pytest.raises(UnreachableError):
-        check(release, read_page=unreachable, simple=None, now=release.expires_at)
+        check(release, read_page=unreachable, simple=None, now=EXPIRES)
+
+
+def test_one_whose_expiry_nobody_told_is_unknown_not_expired(release: StagedRelease) -> None:
+    endless = replace(release, expires_at=None)
+    with pytest.raises(StageGoneError, match="is gone: canceled, published or unknown"):
+        fate(endless, FakeIndexes(), days=300)

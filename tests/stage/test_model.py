@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from packaging.utils import canonicalize_name
+from tests.stage.conftest import EXPIRES
 
 from hatch_staged.protocol.distributions import Kind
 from hatch_staged.stage.model import InvalidEntryError, StageFile
@@ -144,4 +145,14 @@ def test_a_lock_file_package_says_the_same(make_release: MakeRelease) -> None:
 
 def test_times_compare_in_any_zone(make_release: MakeRelease) -> None:
     release = make_release()
-    assert replace(release, expires_at=release.expires_at.astimezone(timezone.utc)) == release
+    assert replace(release, expires_at=EXPIRES.astimezone(timezone(timedelta(hours=2)))) == release
+
+
+def test_without_a_session_there_has_to_be_a_stage(make_release: MakeRelease) -> None:
+    release = make_release()
+    stage_alone = replace(release, session=None, expires_at=None)
+    assert stage_alone.place == release.place == release.stage
+    assert replace(release, stage=None).place == release.session
+    with pytest.raises(InvalidEntryError) as caught:
+        replace(stage_alone, stage=None)
+    assert caught.value.key == "tool.hatch-staged.session"

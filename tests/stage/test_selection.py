@@ -123,8 +123,14 @@ def test_the_target_is_isolated() -> None:
 
     def run(command: list[str]) -> subprocess.CompletedProcess[str]:
         asked.append(command)
-        answer = {"executable": "x", "version": "3.13.0", "markers": {}, "tags": [["py3", "none", "any"]]}
+        answer = {
+            "executable": "x",
+            "version": "3.13.0",
+            "markers": {},
+            "tags": [["py3", "none", "any"]],
+            "has_pip": True,
+        }
         return subprocess.CompletedProcess(command, 0, json.dumps(answer), "")
 
-    assert probe("python3", run) == Interpreter("x", Version("3.13.0"), {}, (Tag("py3", "none", "any"),))
+    assert probe("python3", run) == Interpreter("x", Version("3.13.0"), {}, (Tag("py3", "none", "any"),), has_pip=True)
     assert asked[0][:3] == ["python3", "-I", "-B"]

@@ -97,6 +97,13 @@ def test_what_an_index_without_previews_leaves_out(make_artifact: MakeArtifact, 
     assert "url" not in text
 
 
+def test_what_a_stage_alone_does_not_tell(release: StagedRelease) -> None:
+    stage_file = StageFile((replace(release, session=None, expires_at=None, session_token=None),))
+    text = dump(stage_file)
+    assert parse(text, "x") == stage_file
+    assert [key for key in ("session =", "expires-at", "session-token") if key in text] == []
+
+
 def test_a_stage_file_may_be_empty() -> None:
     assert parse(dump(StageFile()), "x") == StageFile()
 

@@ -45,6 +45,9 @@ def page_of(release: StagedRelease) -> ProjectPage:
 def test_a_line_for_each_standing(make_release: MakeRelease) -> None:
     release = make_release()
     assert Standing(release, Alive()).describe(NOW) == "foo 1.2.0 from the stage (open, expires in 7 days)"
+    endless = replace(release, expires_at=None)
+    assert Standing(endless, Alive()).describe(NOW) == "foo 1.2.0 from the stage (open)"
+    assert Standing(endless, None).describe(NOW) == "foo 1.2.0 from the stage (its index cannot be reached)"
     away = Standing(release, None).describe(NOW)
     assert away == "foo 1.2.0 from the stage (its index cannot be reached; expires in 7 days)"
     assert Standing(release, Published({})).describe(NOW) == "foo 1.2.0 as published (the bytes that were staged)"

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from hatch_staged import __version__
+from hatch_staged.client import addresses
 from hatch_staged.client.answers import Answer, FailingError, printable
 from hatch_staged.client.waiting import Waiter
 from hatch_staged.errors import ConfigurationError, ProtocolError, StagedError, UnreachableError
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from hatch_staged.client.addresses import Resolve
     from hatch_staged.client.credentials import Authorizer, Credentials
     from hatch_staged.client.waiting import Attempts
 
@@ -92,7 +94,8 @@ class Transport:
     named (`trust`); never from https to http.  `ca_cert` is a file of certificates to trust in place of the system's,
     `client_cert` and `client_key` identify us.  `timeout` is the seconds to wait for a connection, or for the next
     byte.  An answer that is read into memory has at most `max_body` bytes, all of them within `deadline` seconds of
-    its headers.  A context manager that closes its connections.  Raises `ConfigurationError` for an endpoint that is
+    its headers.  `resolve` says where a host is that a redirect names: none from outside leads into a private network.
+    A context manager that closes its connections.  Raises `ConfigurationError` for an endpoint that is
     no http(s) URL, for certificates that cannot be read, and for a proxy that cannot be used.
     """
 
@@ -108,6 +111,7 @@ class Transport:
         deadline: float = 300.0,
         max_body: int = MAX_BODY_SIZE,
         waiter: Waiter | None = None,
+        resolve: Resolve = addresses.resolve,
     ) -> None:
         try:
             self._home = _origin(endpoint)
@@ -118,6 +122,7 @@ class Transport:
         self.waiter = waiter or Waiter()
         self._deadline = deadline
         self._max_body = max_body
+        self._resolve = resolve
         self._trusted = {self._home}
         self._reached = False
         self._http = _connections(_tls(ca_cert, client_cert, client_key), timeout)
@@ -202,8 +207,17 @@ class Transport:
             response.close()
             if _downgraded(_origin(url), _origin(target)):
                 raise ProtocolError("a redirect from https to http is not followed", where=redact(target))
+            self._refuse_to_enter(url, target)
             url = target
         raise ProtocolError(f"more than {MAX_REDIRECTS} redirects", where=redact(url))
+
+    def _refuse_to_enter(self, url: str, target: str) -> None:
+        """Raise `ProtocolError` if a server outside would make us ask one that only we can reach."""
+        (_, before, _), (_, after, _) = _origin(url), _origin(target)
+        if before == after or not addresses.is_private(after, self._resolve):
+            return
+        if not addresses.is_private(before, self._resolve):
+            raise ProtocolError("a redirect into a private network is not followed", where=redact(target))
 
     def _send(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeVar
 from urllib.parse import urljoin
 
 import msgspec
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from hatch_staged.client.transport import Content, Transport
     from hatch_staged.client.waiting import Waiter
     from hatch_staged.protocol.mechanisms import HttpPostBytes
+
+_Page = TypeVar("_Page", simple.ProjectPage, simple.RootPage)
 
 _CHUNK = 256 * 1024
 
@@ -376,20 +378,35 @@ class Client:
         The URLs of its files are absolute, hash names and digests in lower case.  Raises `ProtocolError` for a page
         that is not the JSON of PEP 691.
         """
-        page_url = f"{url.rstrip('/')}/{canonicalize_name(project)}/"
-        return self._talk.surely(lambda: self._page(page_url), nothing)
+        found = self._page(f"{url.rstrip('/')}/{canonicalize_name(project)}/", simple.ProjectPage)
+        if found is None:
+            return None
+        page, base = found
+        return msgspec.structs.replace(page, files=tuple(_normalized(file, base) for file in page.files))
 
-    def _page(self, url: str) -> simple.ProjectPage | None:
+    def projects(self, url: str) -> tuple[str, ...] | None:
+        """Return the names on the first page of the simple repository at `url`, or None if it has none (any more).
+
+        They are as the index spells them, and may be anything.  Raises `ProtocolError` as `project_page` does.
+        """
+        found = self._page(f"{url.rstrip('/')}/", simple.RootPage)
+        return None if found is None else tuple(project.name for project in found[0].projects)
+
+    def _page(self, url: str, kind: type[_Page]) -> tuple[_Page, str] | None:
+        """Return the page at `url` and where it is in the end, None if there is none."""
+        return self._talk.surely(lambda: self._page_once(url, kind), nothing)
+
+    def _page_once(self, url: str, kind: type[_Page]) -> tuple[_Page, str] | None:
         answer = self._transport.fetch(url, headers={"Accept": simple.CONTENT_TYPE}, repeat=Repeat.UNSENT)
         if answer.status in _NOT_THERE:
             return None
         if not answer.successful:
             raise self._talk.refusal(answer, Asked.SIMPLE)
-        page = decode(answer, simple.ProjectPage, Asked.SIMPLE)
+        page = decode(answer, kind, Asked.SIMPLE)
         if answer.media_type not in _JSON_PAGES or not page.meta.api_version.startswith("1."):
             said = printable(f"{answer.media_type}, version {page.meta.api_version}")
             raise ProtocolError(f"the page is not JSON of the simple API 1.x: {said}", where=redact(url))
-        return msgspec.structs.replace(page, files=tuple(_normalized(file, answer.url) for file in page.files))
+        return page, answer.url
 
     @contextmanager
     def download(self, url: str) -> Iterator[Iterator[bytes]]:

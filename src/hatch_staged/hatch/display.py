@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from hatch_staged.outcome import Outcome
     from hatch_staged.releases import Extension
-    from hatch_staged.stage.model import StagedRelease
     from hatch_staged.status import ReleaseStatus
 
 
@@ -108,8 +107,8 @@ def stderr_of(app: Application) -> Console:
 def as_text(found: ReleaseStatus, now: datetime) -> str:
     """Return the status of a release for a person."""
     release = found.release
-    until = f", {expires_in(found.expires_at, now)} ({_zulu(found.expires_at)})" if found.ended is None else ""
-    lines = [f"{label(release)} on {redact(release.index)}: {found.status}{until}"]
+    until = "" if found.ended is not None else expiry(found.expires_at, now)
+    lines = [f"{label(release)} on {redact(release.index)}: {', '.join(filter(None, [found.status, until]))}"]
     lines += [f"  {notice}" for notice in found.notices]
     for file in found.files:
         named = f"{decimal(file.artifact.size)}  sha256:{file.artifact.sha256}" if file.artifact else _UNNAMED
@@ -118,9 +117,9 @@ def as_text(found: ReleaseStatus, now: datetime) -> str:
     return "\n".join(lines)
 
 
-def expiry(release: StagedRelease, now: datetime) -> str:
-    """Return when the stage of `release` ends, for a person."""
-    return f"{label(release)} {expires_in(release.expires_at, now)} ({_zulu(release.expires_at)})"
+def expiry(moment: datetime | None, now: datetime) -> str:
+    """Return when a stage ends, for a person; nothing where nobody knows."""
+    return "" if moment is None else f"{expires_in(moment, now)} ({_zulu(moment)})"
 
 
 def shortage(extension: Extension, asked: timedelta) -> str | None:

@@ -21,6 +21,7 @@ from hatch_staged.hatch.context import IndexOptions
 from hatch_staged.hatch.display import reporting, stderr_of
 from hatch_staged.outcome import Outcome
 from hatch_staged.stage.expected import missing
+from hatch_staged.stage.session_tokens import VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -199,7 +200,11 @@ class _Run:
             self.app.display_info(f"Not there yet, of what the whole release has: {', '.join(absent)}")
         path = self.desk.stage_file
         self.app.display_info(f"{path} names it: test it, then `hatch stage publish` or `cancel`")
-        if _would_be_committed(path):
+        if not self.desk.share_token:
+            self.app.display_info(
+                f"No secret is in it; elsewhere it needs {VARIABLE}, which `hatch stage export --format env` prints"
+            )
+        elif _would_be_committed(path):
             self.app.display_warning(
                 f"git does not ignore {path.name}: whoever gets it can install this unpublished release"
             )

@@ -29,6 +29,8 @@ class Settings:
     jobs: int = 4
     repos: Mapping[str, Repository] = field(default_factory=dict)
     expected: tuple[str, ...] = ()
+    #: whether the stage file gets the session token
+    share_token: bool = True
 
 
 def read(project: Mapping[str, object], user: Mapping[str, object]) -> Settings:
@@ -40,18 +42,20 @@ def read(project: Mapping[str, object], user: Mapping[str, object]) -> Settings:
     ours = _Table(project, "tool.hatch.publish.staged", mistakes)
     theirs = _Table(user, "publish.staged", mistakes)
     defaults = Settings()
+    share_token = [value for value in (ours.flag("share-token"), theirs.flag("share-token")) if value is not None]
     settings = Settings(
         repo=ours.repo() or theirs.repo() or defaults.repo,
         stage_file=ours.text("stage-file") or theirs.text("stage-file") or defaults.stage_file,
         jobs=ours.count("jobs") or theirs.count("jobs") or defaults.jobs,
         repos={**theirs.repos(), **ours.repos()},
         expected=ours.texts("expected") or theirs.texts("expected") or defaults.expected,
+        share_token=[*share_token, defaults.share_token][0],
     )
     for table in (theirs, ours):
         table.refuse_secrets()
         # Hatch itself reads it, and shows a traceback for a mistake in it.
         table.flag("disable")
-        table.refuse_unknown({"repo", "stage-file", "jobs", "repos", "expected", "disable", *_SECRETS})
+        table.refuse_unknown({"repo", "stage-file", "jobs", "repos", "expected", "share-token", "disable", *_SECRETS})
     if mistakes:
         raise ConfigurationError("; ".join(mistakes))
     return settings
@@ -98,9 +102,12 @@ class _Table:
             return None
         return value
 
-    def flag(self, key: str) -> None:
-        if not isinstance(self._values.get(key, False), bool):
-            self.mistake(key, "must be true or false")
+    def flag(self, key: str) -> bool | None:
+        value = self._values.get(key)
+        if value is None or isinstance(value, bool):
+            return value
+        self.mistake(key, "must be true or false")
+        return None
 
     def url(self, key: str) -> str | None:
         value = self.text(key)

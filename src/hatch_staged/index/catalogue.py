@@ -13,15 +13,16 @@ from hatch_staged.protocol.states import SessionState
 
 if TYPE_CHECKING:
     from hatch_staged.index.core import Index
-    from hatch_staged.index.records import Artifact
+    from hatch_staged.index.records import Artifact, PublishingSession
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The files of a project that are to be seen in one place, by name."""
+    """The files of a project that are to be seen in one place, by name; `session` is whose, in a stage."""
 
     project: str
     artifacts: tuple[Artifact, ...]
+    session: PublishingSession | None = None
 
 
 def projects(index: Index) -> tuple[str, ...]:
@@ -59,7 +60,7 @@ def staged(index: Index, session_token: str) -> Listing:
             ended = "expired" if session.expired else f"was {session.state.value}"
             where = "; its files are in the index" if session.state is SessionState.PUBLISHED else ""
             raise UnknownError(f"The stage of {session.project} {session.version} {ended}{where}.")
-        return Listing(session.project, file_rows.staged(tx, session.id))
+        return Listing(session.project, file_rows.staged(tx, session.id), session)
 
 
 def staged_file(index: Index, session_token: str, filename: str) -> Artifact:

@@ -85,7 +85,7 @@ class SimpleApi(Front):
             def url(artifact: Artifact) -> str:
                 return links.published_file(artifact.hashes["sha256"], artifact.filename)
 
-            return _page(simple_pages.project(listing, url, kind), kind)
+            return _page(simple_pages.project(listing, url, kind, links), kind)
 
         return _unless_known(request, await self._pages.get((kind, links.base, name), make))
 
@@ -117,7 +117,7 @@ class SimpleApi(Front):
         def url(artifact: Artifact) -> str:
             return links.staged_file(token, artifact.filename)
 
-        return Response(simple_pages.project(listing, url, kind), media_type=kind.value, headers=_STAGED)
+        return Response(simple_pages.project(listing, url, kind, links), media_type=kind.value, headers=_STAGED)
 
     async def staged_file(self, request: Request) -> Response:
         """Serve a file of a stage, its core metadata, or its provenance."""

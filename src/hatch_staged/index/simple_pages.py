@@ -10,13 +10,14 @@ from packaging.version import Version
 from hatch_staged.index import simple_html
 from hatch_staged.index.negotiation import Format
 from hatch_staged.protocol.distributions import PROVENANCE_SUFFIX
-from hatch_staged.protocol.simple import ListedFile, ListedProject, ProjectPage, RootPage
+from hatch_staged.protocol.simple import ListedFile, ListedProject, ProjectPage, RootPage, StagedSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hatch_staged.index.catalogue import Listing
-    from hatch_staged.index.records import Artifact
+    from hatch_staged.index.records import Artifact, PublishingSession
+    from hatch_staged.index.urls import Urls
 
 
 def root(links: dict[str, str], kind: Format) -> bytes:
@@ -26,8 +27,8 @@ def root(links: dict[str, str], kind: Format) -> bytes:
     return simple_html.root(links).encode()
 
 
-def project(listing: Listing, url: Callable[[Artifact], str], kind: Format) -> bytes:
-    """Return the list of a project's files; `url` says where one is downloaded."""
+def project(listing: Listing, url: Callable[[Artifact], str], kind: Format, links: Urls) -> bytes:
+    """Return the list of a project's files; `url` says where one is downloaded, `links` where all else is."""
     # Of equal versions the spelling that was there first.
     latest_first = sorted(listing.artifacts, key=lambda artifact: artifact.upload_time, reverse=True)
     versions = {Version(artifact.version): artifact.version for artifact in latest_first}
@@ -35,8 +36,22 @@ def project(listing: Listing, url: Callable[[Artifact], str], kind: Format) -> b
         name=listing.project,
         versions=tuple(versions[each] for each in sorted(versions)),
         files=tuple(_file(artifact, url(artifact)) for artifact in listing.artifacts),
+        staged_session=msgspec.UNSET if listing.session is None else _session(listing.session, links),
     )
     return msgspec.json.encode(page) if kind is Format.JSON else simple_html.project(page).encode()
+
+
+def _session(session: PublishingSession, links: Urls) -> StagedSession:
+    return StagedSession(
+        index=links.upload(),
+        session=links.session(session.id),
+        stage=links.stage(session.token),
+        session_token=session.token,
+        version=session.version,
+        status=session.state,
+        # as the session's own status tells it
+        expires_at=session.expires_at.replace(microsecond=0),
+    )
 
 
 def _file(artifact: Artifact, url: str) -> ListedFile:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from hatch_staged.protocol.messages import Timestamp
+from hatch_staged.protocol.states import SessionState
 
 CONTENT_TYPE = "application/vnd.pypi.simple.v1+json"
 #: Version 1.1 is PEP 700: ``versions``, ``size`` and ``upload-time``; 1.3 is PEP 740: ``provenance``.  What 1.2 has
@@ -41,6 +42,23 @@ class ListedFile(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", omit
     provenance: str | None = None
 
 
+class StagedSession(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
+    """What a stage of our index tells of its publishing session: all that a stage file names beside the files.
+
+    Whoever reads it has the session token, which the stage file has, too.  PEP 694 has no such thing: a session tells
+    it to those who may upload, and a stage is a simple index.
+    """
+
+    #: the root endpoint, and two links of the session
+    index: str
+    session: str
+    stage: str
+    session_token: str
+    version: str
+    status: SessionState
+    expires_at: Timestamp
+
+
 class ProjectPage(msgspec.Struct, frozen=True, kw_only=True):
     """``/simple/<project>/``."""
 
@@ -48,6 +66,8 @@ class ProjectPage(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     versions: tuple[str, ...] = ()
     files: tuple[ListedFile, ...]
+    #: "Keys (at any level) with a leading underscore are reserved as private for index server use."
+    staged_session: StagedSession | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="_hatch-staged")
 
 
 class ListedProject(msgspec.Struct, frozen=True, kw_only=True):

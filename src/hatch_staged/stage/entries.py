@@ -5,19 +5,22 @@ Staging and pulling both come through here, so both write the same file.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urldefrag
 
+from msgspec import UnsetType
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from hatch_staged.errors import ProtocolError, StagedError
 from hatch_staged.protocol.distributions import parse_filename
-from hatch_staged.protocol.states import FileState
+from hatch_staged.protocol.states import FileState, SessionState
 from hatch_staged.redaction import redact
 from hatch_staged.stage.model import InvalidEntryError, StagedArtifact, StagedRelease
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from packaging.utils import NormalizedName
     from packaging.version import Version
@@ -47,8 +50,8 @@ def from_session(
     completed = {name for name, file in session.files.items() if file.status is FileState.COMPLETED}
     if page is None and session.links.stage is not None:
         raise ProtocolError("the session has a stage, but the stage has no page", where=redact(session.links.stage))
-    listed = [] if page is None else [file for file in page.files if _belongs(file.filename, project, version)]
-    try:
+    listed = _listed(page, project, version)
+    with _index_to_blame(index):
         artifacts = [_artifact(file) for file in listed] or [each for each in local if each.filename in completed]
         # without previews nobody but who staged it knows what another file of the session is
         unlisted = (
@@ -61,11 +64,10 @@ def from_session(
             )
         if not artifacts:
             raise StagedError(f"the session of {project} {version} has no files", where=redact(session.links.session))
-        return StagedRelease(
+        return _release(
+            artifacts,
+            listed,
             project=project,
-            version=min(artifacts, key=lambda artifact: artifact.filename).distribution.version,
-            requires_python=_requires_python(listed),
-            artifacts=tuple(artifacts),
             index=index,
             session=session.links.session,
             stage=session.links.stage,
@@ -74,8 +76,83 @@ def from_session(
             expires_at=session.expires_at,
             expected=expected,
         )
+
+
+def from_stage(
+    index: str,
+    stage: str,
+    page: ProjectPage,
+    *,
+    session_token: str | None,
+    project: NormalizedName,
+    version: Version,
+) -> StagedRelease:
+    """Return the staged release of `project` and `version` that the stage at the URL `stage` shows, as `from_session`.
+
+    `page` is the project's page in it.  Of a publishing session it says what only our index tells: where that does not,
+    session and expiry are unknown, and the release counts as open, for it is there to be seen.  `session_token` is
+    what is known of it otherwise.  Raises `ProtocolError` if the page says too little of a file, and `StagedError` if
+    it has none of the release.
+    """
+    listed = _listed(page, project, version)
+    if not listed:
+        raise StagedError(f"the stage has no files of {project} {version}", where=redact(stage))
+    told = page.staged_session
+    with _index_to_blame(index):
+        artifacts = [_artifact(file) for file in listed]
+        if isinstance(told, UnsetType):
+            return _release(artifacts, listed, project=project, index=index, stage=stage, session_token=session_token)
+        return _release(
+            artifacts,
+            listed,
+            project=project,
+            index=index,
+            session=told.session,
+            stage=told.stage,
+            session_token=told.session_token,
+            status=told.status,
+            expires_at=told.expires_at,
+        )
+
+
+def _release(
+    artifacts: Sequence[StagedArtifact],
+    listed: Iterable[ListedFile],
+    *,
+    project: NormalizedName,
+    index: str,
+    stage: str | None,
+    session_token: str | None,
+    session: str | None = None,
+    status: SessionState = SessionState.OPEN,
+    expires_at: datetime | None = None,
+    expected: tuple[str, ...] = (),
+) -> StagedRelease:
+    return StagedRelease(
+        project=project,
+        version=min(artifacts, key=lambda artifact: artifact.filename).distribution.version,
+        requires_python=_requires_python(listed),
+        artifacts=tuple(artifacts),
+        index=index,
+        session=session,
+        stage=stage,
+        session_token=session_token,
+        status=status,
+        expires_at=expires_at,
+        expected=expected,
+    )
+
+
+@contextmanager
+def _index_to_blame(index: str) -> Iterator[None]:
+    try:
+        yield
     except InvalidEntryError as error:
         raise ProtocolError(f"the index's answer cannot be used: {error}", where=redact(index)) from None
+
+
+def _listed(page: ProjectPage | None, project: NormalizedName, version: Version) -> list[ListedFile]:
+    return [] if page is None else [file for file in page.files if _belongs(file.filename, project, version)]
 
 
 def _belongs(filename: str, project: NormalizedName, version: Version) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from hatch_staged.errors import StagedError, StageGoneError, WrongBytesError
+from hatch_staged.errors import NotAllowedError, StagedError, StageGoneError, WrongBytesError
 from hatch_staged.protocol.states import SessionState
 from hatch_staged.redaction import redact
+from hatch_staged.stage import session_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,13 +48,15 @@ def check(release: StagedRelease, *, read_page: ReadPage, simple: str | None, no
     """Return what has become of the stage of `release`.
 
     `simple` is the simple index where published releases appear, None if it is not known.  Raises `StageGoneError` if
-    the stage is canceled, expired or unknown and the release not public; `StagedError` if it is not public and its
-    index has no previews; `WrongBytesError` if the stage or the public release has other bytes by now; and what
-    `read_page` raises: whether to go on without the index is the caller's decision.
+    the stage is canceled, expired or unknown and the release not public; `NotAllowedError` if it is not public, and its
+    session token not known; `StagedError` if it is not public and its index has no previews; `WrongBytesError` if the
+    stage or the public release has other bytes by now; and what `read_page` raises: whether to go on without the index
+    is the caller's decision.
     """
     if release.status is SessionState.CANCELED:
         raise _gone(release, "was canceled", simple)
-    if release.status is not SessionState.PUBLISHED and release.stage is not None:
+    token_missing = session_tokens.is_missing(release)
+    if release.status is not SessionState.PUBLISHED and release.stage is not None and not token_missing:
         page = read_page(release.stage, release.project)
         if page is not None:
             _verify_stage(release, page, release.stage)
@@ -68,10 +71,12 @@ def check(release: StagedRelease, *, read_page: ReadPage, simple: str | None, no
             release, "was published" if simple is None else "was published, but its index lists no such files", simple
         )
     refuse_expired(release, simple=simple, now=now)
+    if token_missing:
+        raise locked(release)
     if release.stage is None:
         raise StagedError(
             f"{release.project} {release.version} cannot be had before it is published: its index has no previews",
-            where=redact(release.session),
+            where=redact(release.place),
             hint="install it from where it was built, or after it is published",
         )
     raise _gone(release, "is gone: canceled, published or unknown to the index", simple)
@@ -82,7 +87,9 @@ def refuse_expired(release: StagedRelease, *, simple: str | None, now: datetime)
 
     What is published does not expire.
     """
-    if release.status is not SessionState.PUBLISHED and release.expires_at <= now:
+    if release.status is SessionState.PUBLISHED or release.expires_at is None:
+        return
+    if release.expires_at <= now:
         raise _gone(release, f"expired at {release.expires_at:%Y-%m-%d %H:%M %Z}", simple)
 
 
@@ -111,9 +118,19 @@ def _published(release: StagedRelease, page: ProjectPage, simple: str) -> Publis
     return Published(urls) if len(urls) == len(release.artifacts) else None
 
 
+def locked(release: StagedRelease) -> NotAllowedError:
+    """Return the error that a stage is whose session token is not known."""
+    variables = f"{session_tokens.VARIABLE}, or {session_tokens.variable_of(release.project)} where there are several"
+    return NotAllowedError(
+        f"the stage of {release.project} {release.version} needs its session token, which is not in the stage file",
+        where=redact(release.place),
+        hint=f"set {variables}; `hatch stage export --format env` prints it where the release was staged",
+    )
+
+
 def _gone(release: StagedRelease, what: str, simple: str | None) -> StageGoneError:
     hint = "stage it again, or remove the stage file to go on with the checkout"
     if simple is None:
         hint += "; if it was published, set 'simple' of its index"
-    where = redact(release.stage or release.session)
-    return StageGoneError(f"the stage of {release.project} {release.version} {what}", where=where, hint=hint)
+    what = f"the stage of {release.project} {release.version} {what}"
+    return StageGoneError(what, where=redact(release.place), hint=hint)

@@ -106,26 +106,33 @@ class StagedRelease:
     artifacts: tuple[StagedArtifact, ...]
     #: the Upload 2.0 root URL
     index: str
-    #: the URL of the publishing session
-    session: str
+    #: the URL of the publishing session; None where whoever wrote the file had the stage alone, which did not tell it
+    session: str | None
     #: the URL of the staged preview (a simple index) and its token; None where the index has no previews
     stage: str | None
     session_token: str | None
     #: when the stage file was written
     status: SessionState
-    expires_at: datetime
+    #: None where nobody told, like `session`
+    expires_at: datetime | None
     #: patterns of the file names that the whole release has, as far as whoever staged it said so
     expected: tuple[str, ...] = ()
+    #: whether the stage file has the session token; see `hatch_staged.stage.session_tokens`
+    shares_token: bool = True
 
     def __post_init__(self) -> None:
         hide(self.session_token)
         # The order of an index's answer means nothing: same release, same value, same bytes in the stage file.
         object.__setattr__(self, "artifacts", tuple(sorted(self.artifacts, key=lambda artifact: artifact.filename)))
         _check_url(f"{TOOL_TABLE}.index", self.index)
-        _check_url(f"{TOOL_TABLE}.session", self.session)
+        if self.session is not None:
+            _check_url(f"{TOOL_TABLE}.session", self.session)
         if self.stage is not None:
             _check_url(f"{TOOL_TABLE}.stage", self.stage)
-        _check_time(f"{TOOL_TABLE}.expires-at", self.expires_at)
+        elif self.session is None:
+            raise InvalidEntryError(f"{TOOL_TABLE}.session", "is missing, and there is no stage either")
+        if self.expires_at is not None:
+            _check_time(f"{TOOL_TABLE}.expires-at", self.expires_at)
         for specifier in self.requires_python or ():
             if len(specifier.version) > LONGEST:
                 raise InvalidEntryError("requires-python", "there is no such version of Python")
@@ -143,6 +150,12 @@ class StagedRelease:
             raise InvalidEntryError("wheels", "two files have the same name")
         if sum(artifact.distribution.kind is Kind.SDIST for artifact in self.artifacts) > 1:
             raise InvalidEntryError("sdist", f"{self.project} {self.version} has more than one sdist")
+
+    @property
+    def place(self) -> str:
+        """The URL of the stage; where there is none, that of the session."""
+        # `__post_init__` has seen to it that there is one
+        return self.stage or self.session or self.index
 
     @property
     def digest(self) -> str:

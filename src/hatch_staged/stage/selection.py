@@ -14,6 +14,7 @@ from packaging.tags import Tag
 from packaging.version import Version
 
 from hatch_staged.errors import ConfigurationError, StagedError
+from hatch_staged.protocol.distributions import Kind
 from hatch_staged.stage.model import LOCK_VERSION, TOOL_NAME
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     #: Runs a command to its end.
     Run = Callable[[list[str]], subprocess.CompletedProcess[str]]
+
+_ANY = Tag("py3", "none", "any")
 
 # How many of an interpreter's some thousand tags an error shows: the ones that fit best come first.
 _SHOWN_TAGS = 3
@@ -45,7 +48,9 @@ from packaging.tags import sys_tags
 tags = [(tag.interpreter, tag.abi, tag.platform) for tag in sys_tags()]
 version = "%d.%d.%d" % sys.version_info[:3]
 markers = default_environment()
-print(json.dumps({"executable": sys.executable, "version": version, "markers": markers, "tags": tags}))
+has_pip = importlib.util.find_spec("pip") is not None
+answer = {"executable": sys.executable, "version": version, "markers": markers, "tags": tags, "has_pip": has_pip}
+print(json.dumps(answer))
 """
 
 
@@ -60,13 +65,15 @@ class Interpreter:
     markers: Mapping[str, str]
     #: the wheel tags that it takes, best first
     tags: tuple[Tag, ...]
+    has_pip: bool = False
 
 
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command that asks an interpreter something."""
     return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
 
 
-def probe(python: Path | str, run: Run = _run) -> Interpreter:
+def probe(python: Path | str, run: Run = run) -> Interpreter:
     """Ask the interpreter `python` (a path or a command) what it takes; raise `ConfigurationError` if it cannot say."""
     # isolated, and without byte code of another interpreter's in our own packages
     command = [str(python), "-I", "-B", "-c", _PROBE, str(Path(packaging.__file__).parent)]
@@ -88,7 +95,16 @@ def probe(python: Path | str, run: Run = _run) -> Interpreter:
         version=Version(answer["version"]),
         markers=answer["markers"],
         tags=tuple(Tag(*tag) for tag in answer["tags"]),
+        has_pip=answer["has_pip"],
     )
+
+
+def only(release: StagedRelease) -> StagedArtifact | None:
+    """Return the artifact that every Python 3 takes of `release`; None if it depends on which it is."""
+    wheels = release.of_kind(Kind.WHEEL)
+    if not wheels:
+        return release.artifacts[0]
+    return wheels[0] if len(wheels) == 1 and _ANY in wheels[0].distribution.tags else None
 
 
 def choose(release: StagedRelease, interpreter: Interpreter) -> StagedArtifact:

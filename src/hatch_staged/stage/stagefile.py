@@ -5,23 +5,22 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import tomlkit
 from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock, PylockValidationError
 from packaging.version import InvalidVersion, Version
 
-from hatch_staged.errors import ConfigurationError, StagedError
+from hatch_staged.errors import ConfigurationError
 from hatch_staged.protocol.distributions import Kind
 from hatch_staged.protocol.states import SessionState
 from hatch_staged.protocol.versions import parse_version
+from hatch_staged.stage import private_files, session_tokens
 from hatch_staged.stage.model import (
     LOCK_VERSION,
     TOOL_NAME,
@@ -38,13 +37,15 @@ else:
     import tomli as tomllib
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from tomlkit.items import InlineTable, Table
 
 __all__ = ["InvalidEntryError", "StageFile", "StagedArtifact", "StagedRelease", "dump", "load", "parse", "write"]
 
 HEADER = "Written by hatch-staged. Whoever holds this file can install this unpublished release."
+HEADER_WITHOUT_SECRETS = f"Written by hatch-staged. No secret is in it: it is of use with {session_tokens.VARIABLE}."
 
 _MEND = "mend it, or remove it and write it anew with 'hatch publish --staged' or 'hatch stage pull'"
 
@@ -70,21 +71,7 @@ def write(path: Path, stage_file: StageFile) -> None:
 
     Raises `StagedError` if it cannot; what was at `path` is then still there, and nothing else is.
     """
-    try:
-        # mkstemp gives mode 0600 where there are modes; the same folder, because a rename cannot leave its disk
-        handle, temporary = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(dump(stage_file).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            with suppress(OSError):
-                Path(temporary).unlink()
-            raise
-    except OSError as error:
-        raise StagedError(f"cannot write the stage file: {error.strerror}", where=str(path)) from error
+    private_files.write(path, dump(stage_file), "the stage file")
 
 
 def parse(text: str, where: Path | str) -> StageFile:
@@ -107,18 +94,32 @@ def parse(text: str, where: Path | str) -> StageFile:
 
 
 def dump(stage_file: StageFile) -> str:
-    """Return the text of a stage file: sorted, times in UTC, nothing that is not in `stage_file`."""
+    """Return the text of a stage file: sorted, times in UTC, nothing that is not in `stage_file`.
+
+    Raises `ConfigurationError` if a session token cannot be left out that shall be.
+    """
+    shared = not stage_file.releases or any(release.shares_token for release in stage_file.releases)
+    tables = []
+    for release in stage_file.releases:
+        written = release if release.shares_token else session_tokens.withheld(release)
+        table = package_table(written, {artifact.filename: artifact.url for artifact in written.artifacts})
+        tool = tomlkit.table(is_super_table=True)
+        tool[TOOL_NAME] = _tool_table(written)
+        table["tool"] = tool
+        tables.append(table)
+    return lock_document(HEADER if shared else HEADER_WITHOUT_SECRETS, tables)
+
+
+def lock_document(header: str, packages: Iterable[Table]) -> str:
+    """Return the text of a lock document of PEP 751 with the comment `header` on top and these `packages`."""
     document = tomlkit.document()
-    document.add(tomlkit.comment(HEADER))
+    document.add(tomlkit.comment(header))
     document["lock-version"] = LOCK_VERSION
     document["created-by"] = TOOL_NAME
-    if stage_file.releases:
-        packages = tomlkit.aot()
-        for release in stage_file.releases:
-            packages.append(_package_table(release))
-        document["packages"] = packages
-    else:
-        document["packages"] = tomlkit.array()
+    entries = tomlkit.aot()
+    for package in packages:
+        entries.append(package)
+    document["packages"] = entries if len(entries) else tomlkit.array()
     return tomlkit.dumps(document)
 
 
@@ -158,16 +159,17 @@ def _release(package: Package) -> StagedRelease:
         requires_python=package.requires_python,
         artifacts=tuple(artifacts),
         index=_required(tool, "index", str),
-        session=_required(tool, "session", str),
+        session=_optional(tool, "session", str),
         stage=_optional(tool, "stage", str),
         session_token=_optional(tool, "session-token", str),
         status=_status(_required(tool, "status", str)),
-        expires_at=_required(tool, "expires-at", datetime),
+        expires_at=_optional(tool, "expires-at", datetime),
         expected=_texts(tool, "expected"),
     )
     if _required(tool, "digest", str) != release.digest:
         raise InvalidEntryError(f"{TOOL_TABLE}.digest", "does not fit the hashes above: the file was edited by hand")
-    return release
+    session_tokens.check(release)
+    return replace(release, shares_token=not session_tokens.is_missing(release))
 
 
 def _artifact(entry: PackageWheel | PackageSdist) -> StagedArtifact:
@@ -221,7 +223,8 @@ def _below(prefix: str) -> Iterator[None]:
         raise InvalidEntryError(f"{prefix}.{error.key}", error.sentence) from None
 
 
-def _package_table(release: StagedRelease) -> Table:
+def package_table(release: StagedRelease, urls: Mapping[str, str | None]) -> Table:
+    """Return what PEP 751 knows of `release`, whose files are at `urls`, by their names."""
     table = tomlkit.table()
     table["name"] = release.project
     table["version"] = str(release.version)
@@ -230,22 +233,19 @@ def _package_table(release: StagedRelease) -> Table:
     if wheels := release.of_kind(Kind.WHEEL):
         array = tomlkit.array()
         for wheel in wheels:
-            array.add_line(_artifact_table(wheel), indent="  ")
+            array.add_line(_artifact_table(wheel, urls[wheel.filename]), indent="  ")
         array.add_line(indent="")
         table["wheels"] = array
     for sdist in release.of_kind(Kind.SDIST):
-        table["sdist"] = _artifact_table(sdist)
-    tool = tomlkit.table(is_super_table=True)
-    tool[TOOL_NAME] = _tool_table(release)
-    table["tool"] = tool
+        table["sdist"] = _artifact_table(sdist, urls[sdist.filename])
     return table
 
 
-def _artifact_table(artifact: StagedArtifact) -> InlineTable:
+def _artifact_table(artifact: StagedArtifact, url: str | None) -> InlineTable:
     table = tomlkit.inline_table()
     table["name"] = artifact.filename
-    if artifact.url is not None:
-        table["url"] = artifact.url
+    if url is not None:
+        table["url"] = url
     if artifact.path is not None:
         table["path"] = artifact.path
     table["size"] = artifact.size
@@ -260,13 +260,15 @@ def _artifact_table(artifact: StagedArtifact) -> InlineTable:
 def _tool_table(release: StagedRelease) -> Table:
     table = tomlkit.table()
     table["index"] = release.index
-    table["session"] = release.session
+    if release.session is not None:
+        table["session"] = release.session
     if release.stage is not None:
         table["stage"] = release.stage
     if release.session_token is not None:
         table["session-token"] = release.session_token
     table["status"] = release.status.value
-    table["expires-at"] = release.expires_at.astimezone(timezone.utc)
+    if release.expires_at is not None:
+        table["expires-at"] = release.expires_at.astimezone(timezone.utc)
     table["digest"] = release.digest
     if release.expected:
         table["expected"] = list(release.expected)

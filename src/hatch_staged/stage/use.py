@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hatch_staged.errors import UnreachableError
-from hatch_staged.stage import liveness, selection
+from hatch_staged.stage import liveness, selection, session_tokens
 from hatch_staged.stage.liveness import Alive, Published
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ class Standing:
         name = f"{self.release.project} {self.release.version}"
         if isinstance(self.fate, Published):
             return f"{name} as published (the bytes that were staged)"
-        expiry = expires_in(self.release.expires_at, now)
+        expiry = [] if self.release.expires_at is None else [expires_in(self.release.expires_at, now)]
         if self.fate is None:
-            return f"{name} from the stage (its index cannot be reached; {expiry})"
-        return f"{name} from the stage ({self.release.status.value}, {expiry})"
+            return f"{name} from the stage ({'; '.join(['its index cannot be reached', *expiry])})"
+        return f"{name} from the stage ({', '.join([self.release.status.value, *expiry])})"
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,13 @@ def look(release: StagedRelease, *, read_page: ReadPage, simple: str | None, now
 def obtain(standing: Standing, interpreter: Interpreter, cache: Cache) -> Obtained:
     """Return the artifact that `interpreter` takes, from the cache or downloaded into it.
 
-    Raises `StagedError` if none fits, `WrongBytesError` for bytes that are not the staged ones, `UnreachableError`.
+    Raises `StagedError` if none fits, `WrongBytesError` for bytes that are not the staged ones, `NotAllowedError` where
+    the session token is not known, `UnreachableError`.
     """
     artifact = selection.choose(standing.release, interpreter)
     url = standing.fate.urls[artifact.filename] if isinstance(standing.fate, Published) else None
+    if url is None and session_tokens.is_missing(standing.release) and cache.verify(artifact) is None:
+        raise liveness.locked(standing.release)
     path, signature = cache.get(artifact, url)
     return Obtained(artifact, path, signature)
 
