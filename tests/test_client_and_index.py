@@ -11,6 +11,7 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
 from enum import Enum
+from hashlib import shake_128
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from hatch_staged.client.artifacts import Artifact
     from hatch_staged.protocol.messages import FileUploadSession, Session
 
-FILENAMES = ("foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz", "foo-1.0-cp312-none-any.whl")
+FILENAMES = ("foo-1.0-py3-none-any.whl", "foo-1.0-cp312-none-any.whl", "foo-1.0.tar.gz")
 #: The completion of this one is deferred, as is the publication of more than one.
 LARGE = FILENAMES[2]
 LIMITS = Limits(immediate_size=5_000, immediate_files=1)
@@ -95,7 +96,7 @@ class Conversation(RuleBasedStateMachine):
 
     def write(self, folder: Path, filename: str) -> tuple[Artifact, Artifact]:
         """Return the artifact, and one that says the same of itself and has other bytes."""
-        content = bytes(10_000) if filename == LARGE else b"content"
+        content = shake_128(b"does not compress").digest(10_000) if filename == LARGE else b"content"
         (folder / filename).write_bytes(build(filename, content=content).data)
         [release] = artifacts.find((filename,), root=folder, default=folder)
         [artifact] = release.artifacts
