@@ -19,7 +19,8 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from tests.conftest import served
+from tests.conftest import STORIES, served
+from tests.index import empty
 from tests.index.building import build
 
 from hatch_staged.client import artifacts
@@ -78,6 +79,7 @@ class Conversation(RuleBasedStateMachine):
         super().__init__()
         self.stack = ExitStack()
         folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
+        empty.database(folder / "index")
         self.index = self.stack.enter_context(open_index(folder / "index", limits=LIMITS))
         # What is deferred waits for `pause`.
         root = self.stack.enter_context(served(self.index, work=lambda *_: None))
@@ -304,5 +306,5 @@ class Conversation(RuleBasedStateMachine):
             call()
 
 
-Conversation.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+Conversation.TestCase.settings = settings(max_examples=STORIES, stateful_step_count=20)
 TestConversation = Conversation.TestCase
