@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from contextlib import contextmanager
@@ -13,9 +14,11 @@ from typing import TYPE_CHECKING, Protocol
 import keyring
 import pytest
 import uvicorn
+from hypothesis import HealthCheck, settings
 from keyring.backends.null import Keyring as NoKeyring
 from tests.client.upload_server import UploadServer
 from tests.hiding import forgotten
+from tests.index import empty
 from tests.index.building import build
 
 from hatch_staged import releases
@@ -23,11 +26,11 @@ from hatch_staged.client import artifacts
 from hatch_staged.client.progress import Silent
 from hatch_staged.client.trusted_publishing import SERVICES
 from hatch_staged.connections import Connections, Login
+from hatch_staged.desk import Desk
 from hatch_staged.index import tokens, worker
 from hatch_staged.index.app import create_app
 from hatch_staged.index.core import open_index
 from hatch_staged.local import LocalIndex
-from hatch_staged.releases import Desk
 from hatch_staged.repositories import Repository
 from hatch_staged.stage import stagefile
 
@@ -41,6 +44,13 @@ if TYPE_CHECKING:
     from hatch_staged.index.core import Index
     from hatch_staged.index.worker import Work
     from hatch_staged.stage.model import StagedRelease
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+
+#: How many made-up sequences of steps are held against the tables of the states.
+STORIES = int(os.environ.get("HATCH_STAGED_STORIES", "10"))
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +127,7 @@ def clock() -> Clock:
 @pytest.fixture
 def team(tmp_path: Path, clock: Clock) -> Iterator[TeamIndex]:
     """Run an empty index."""
+    empty.database(tmp_path / "team-data")
     with open_index(tmp_path / "team-data", clock=clock) as index, served(index) as root:
         yield TeamIndex(index, root, tokens.create(index, user="team"))
 

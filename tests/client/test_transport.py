@@ -488,15 +488,22 @@ def test_tls_with_an_authority_and_a_certificate_of_our_own(
         assert transport.exchange("GET", secure.endpoint, headers={}, repeat=Repeat.ALWAYS).status == 404
 
 
-def test_an_index_that_wants_a_certificate_gets_ours(certificate: Path, pauses: Pauses) -> None:
+@pytest.mark.parametrize("authority_given", [True, False])
+def test_an_index_that_wants_a_certificate_gets_ours_if_it_was_given(
+    certificate: Path, pauses: Pauses, monkeypatch: pytest.MonkeyPatch, *, authority_given: bool
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     context.load_verify_locations(certificate)
     context.verify_mode = ssl.CERT_REQUIRED
     with UploadServer(context) as strict:
-        for ours in (None, certificate):
+        for ours in (None, certificate, None):
             with Transport(
-                strict.endpoint, ca_cert=certificate, client_cert=ours, waiter=pauses.waiter(Patience(attempts=1))
+                strict.endpoint,
+                ca_cert=certificate if authority_given else None,
+                client_cert=ours,
+                waiter=pauses.waiter(Patience(attempts=1)),
             ) as transport:
                 if ours is None:
                     with pytest.raises(UnreachableError):
@@ -530,6 +537,19 @@ def test_the_trust_store_of_the_system_counts_unless_an_authority_is_given(
     with pytest.raises(ConfigurationError) as caught:
         Transport(secure.endpoint)
     assert caught.value.where == "SSL_CERT_FILE"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the trust store is no file")
+def test_the_trust_store_is_read_once(
+    secure: UploadServer, certificate: Path, tmp_path: Path, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "store.pem"
+    store.write_bytes(certificate.read_bytes())
+    monkeypatch.setenv("SSL_CERT_FILE", str(store))
+    for _ in range(2):
+        with Transport(secure.endpoint, waiter=pauses.waiter()) as transport:
+            assert transport.exchange("GET", secure.endpoint, headers={}, repeat=Repeat.ALWAYS).status == 404
+        store.unlink(missing_ok=True)
 
 
 def test_a_certificate_of_an_unknown_authority_ends_it_at_once(secure: UploadServer, pauses: Pauses) -> None:

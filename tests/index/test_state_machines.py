@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from tests.index import uploading
+from tests.conftest import STORIES
+from tests.index import empty, uploading
 from tests.index.building import Built, build
 from tests.index.conftest import Clock
 
@@ -87,7 +88,7 @@ class ReleaseMachine(RuleBasedStateMachine):
         self.clock = Clock()
         numbers = itertools.count()
         self.index = Index(
-            open_sqlite(Path(self.folder.name) / "index.sqlite3"),
+            open_sqlite(empty.database(Path(self.folder.name))),
             MemoryObjects(),
             clock=self.clock,
             new_token=lambda: f"r{next(numbers)}",
@@ -365,4 +366,4 @@ class ReleaseMachine(RuleBasedStateMachine):
 
 
 TestRelease = ReleaseMachine.TestCase
-TestRelease.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
+TestRelease.settings = settings(max_examples=STORIES, stateful_step_count=40)

@@ -6,10 +6,12 @@ It knows nothing of PEP 694: an answer of any status is returned as it is, only 
 from __future__ import annotations
 
 import logging
+import os
 import ssl
 from contextlib import contextmanager
 from datetime import timedelta
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
@@ -55,6 +57,9 @@ for _name in ("httpx2", "httpcore2"):
 
 #: What an index answers to credentials that are wrong, or not valid any more: PyPI says 403 for both.
 _REFUSED = frozenset({401, 403})
+
+# They name what to trust in place of the system's store.
+_TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
@@ -348,6 +353,8 @@ def _tls(ca_cert: Path | None, client_cert: Path | None, client_key: Path | None
     if client_key and not client_cert:
         raise ConfigurationError("--client-key needs --client-cert beside it", where=str(client_key))
     try:
+        if not ca_cert and not client_cert:
+            return _system_trust(*(os.environ.get(name) for name in _TRUST_VARIABLES))
         context = ssl.create_default_context(cafile=ca_cert) if ca_cert else httpx2.create_ssl_context()
         if client_cert:
             context.load_cert_chain(client_cert, client_key, password=_no_passphrase)
@@ -357,6 +364,12 @@ def _tls(ca_cert: Path | None, client_cert: Path | None, client_key: Path | None
         where = files or "SSL_CERT_FILE"
         raise ConfigurationError(f"these certificates cannot be used: {error.strerror}", where=where) from error
     return context
+
+
+@cache
+def _system_trust(*_variables: str | None) -> ssl.SSLContext:
+    """Return what all transports share that identify nobody: to read the system's trust store takes 20 ms each time."""
+    return httpx2.create_ssl_context()
 
 
 def _no_passphrase() -> str:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from hatch.project.sources import Source
     from packaging.utils import NormalizedName
 
-    from hatch_staged.releases import Desk
+    from hatch_staged.desk import Desk
     from hatch_staged.stage.model import StagedRelease
     from hatch_staged.stage.use import Obtained, Standing
 
