@@ -269,6 +269,12 @@ class StagedEnvironment(VirtualEnvironment):
                 anew = ["--force-reinstall", "--no-deps", *self._requirements(others)]
                 self.platform.check_command(self._installing(anew))
             self._marker.finish(self._wanted, obtained)
+            for one in obtained:
+                # an installer is content, and as quiet as Hatch makes it
+                for feature in sorted(
+                    {canonicalize_name(f) for f in self._features_of(one.project)} - self._marker.extras(one)
+                ):
+                    self.app.display_warning(f"{self.name}: the staged {one.project} has no feature `{feature}`")
         # Hatch's view of what is installed is from before.
         for name in ("distributions", "missing_dependencies"):
             vars(self).pop(name, None)
