@@ -126,16 +126,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def shared_variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return what all people share: the machine, and the installers' caches, so that no test downloads twice."""
-    caches = tmp_path_factory.getbasetemp().parent / "installer-caches"
+def shared_variables(installer_caches: dict[str, str]) -> dict[str, str]:
+    """Return what all people share: the machine, and the installers' caches."""
     kept = {
         n: v for n, v in os.environ.items() if not n.startswith(("HATCH_", "VIRTUAL_ENV", "PYTEST_", "PIP_NO_CACHE"))
     }
     return {
         **kept,
-        "PIP_CACHE_DIR": str(caches / "pip"),
-        "UV_CACHE_DIR": str(caches / "uv"),
+        **installer_caches,
         "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
         "PYTHONIOENCODING": "utf-8",
         "NO_COLOR": "1",
