@@ -26,11 +26,11 @@ from hatch_staged.client import artifacts
 from hatch_staged.client.progress import Silent
 from hatch_staged.client.trusted_publishing import SERVICES
 from hatch_staged.connections import Connections, Login
+from hatch_staged.desk import Desk
 from hatch_staged.index import tokens, worker
 from hatch_staged.index.app import create_app
 from hatch_staged.index.core import open_index
 from hatch_staged.local import LocalIndex
-from hatch_staged.releases import Desk
 from hatch_staged.repositories import Repository
 from hatch_staged.stage import stagefile
 

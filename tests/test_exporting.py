@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.client.upload_server import UploadServer
     from tests.conftest import TeamIndex
 
-    from hatch_staged.releases import Desk
+    from hatch_staged.desk import Desk
     from hatch_staged.stage.export import Available
 
 WHEEL, SDIST = "foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz"

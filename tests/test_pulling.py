@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import MakeDesk, TeamIndex
 
-    from hatch_staged.releases import Desk
+    from hatch_staged.desk import Desk
     from hatch_staged.stage.model import StagedRelease
 
 WHEEL = "foo-1.0-py3-none-any.whl"
@@ -255,7 +255,7 @@ def test_a_stage_that_cannot_be_used(
 
 def test_the_version_that_is_asked_for_among_several(desk: Desk, foreign: UploadServer) -> None:
     foreign.add_file("foo-1.1.tar.gz")
-    assert releases.label(by_url(desk, stage_of(foreign), "foo==1.1")) == "foo 1.1"
+    assert by_url(desk, stage_of(foreign), "foo==1.1").label == "foo 1.1"
     with pytest.raises(StagedError, match=r"no files of foo 1\.2"):
         by_url(desk, stage_of(foreign), "foo==1.2")
 

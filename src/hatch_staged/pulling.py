@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
 
     from hatch_staged.client.upload_api import Client
+    from hatch_staged.desk import Desk
     from hatch_staged.protocol.simple import ProjectPage
-    from hatch_staged.releases import Desk
     from hatch_staged.stage.model import StagedRelease
 
 _Found = TypeVar("_Found", str, Version)

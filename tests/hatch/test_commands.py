@@ -48,9 +48,8 @@ def test_the_group_is_that_of_the_command_of_its_own(hatch: click.Group) -> None
     extend(hatch)
     listed = CliRunner().invoke(hatch, ["--help"]).output
     assert f"stage    {stage.short_help}" in listed
-    assert (
-        CliRunner().invoke(hatch, ["stage", "--help"]).output == CliRunner().invoke(stage, ["--help"], "hatch").output
-    )
+    shown = CliRunner().invoke(hatch, ["stage", "--help"]).output
+    assert shown.partition("\n")[2] == CliRunner().invoke(stage, ["--help"]).output.partition("\n")[2]
 
 
 def test_a_group_of_hatchs_own_stays(hatch: click.Group) -> None:

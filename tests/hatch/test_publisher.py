@@ -15,7 +15,8 @@ from tests.client.test_attestations import attested
 from tests.client.upload_server import Reply, UploadServer, reply
 from tests.index.building import build
 
-from hatch_staged import connections, releases
+from hatch_staged import releases
+from hatch_staged.client import waiting
 from hatch_staged.client.staging import OnInterrupt
 from hatch_staged.client.waiting import Waiter
 from hatch_staged.hatch.publisher import Options
@@ -196,7 +197,7 @@ def test_what_is_expected_is_told_and_needed_to_publish(
 def test_what_has_to_be_asked_again_is_told_to_who_wants_to_know(
     run: Run, checkout: Checkout, maintainer: Maintainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "Waiter", partial(Waiter, sleep=lambda _seconds: None))
+    monkeypatch.setattr(waiting, "Waiter", partial(Waiter, sleep=lambda _seconds: None))
     maintainer.build("foo-1.0.tar.gz")
     stage = ("publish", "--staged", "-a", "secret")
     with UploadServer() as index:

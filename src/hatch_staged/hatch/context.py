@@ -21,8 +21,8 @@ from hatch_staged.redaction import hide
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from hatch_staged.desk import Desk
     from hatch_staged.hatch.settings import Settings
-    from hatch_staged.releases import Desk
 
 #: `off` makes one run ignore the stage file.
 SWITCH = "HATCH_STAGED"
@@ -99,8 +99,8 @@ def open_desk(app: Application, options: IndexOptions, *, stage_file_option: str
     """Return what the verbs work with; raise `ConfigurationError` for wrong settings."""
     # Hatch imports this module for every project that has our collector, with a stage file or without.
     from hatch_staged.connections import Connections, Login  # noqa: PLC0415
+    from hatch_staged.desk import Desk  # noqa: PLC0415
     from hatch_staged.local import LocalIndex  # noqa: PLC0415
-    from hatch_staged.releases import Desk  # noqa: PLC0415
     from hatch_staged.stage.session_tokens import SessionTokens  # noqa: PLC0415
 
     configured = read_settings(app)

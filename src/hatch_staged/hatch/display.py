@@ -16,7 +16,6 @@ from rich.filesize import decimal
 from hatch_staged.durations import render
 from hatch_staged.errors import ConfigurationError, StagedError, one_line
 from hatch_staged.redaction import redact, scrub
-from hatch_staged.releases import label
 from hatch_staged.stage.use import expires_in
 
 if sys.version_info >= (3, 11):
@@ -108,7 +107,7 @@ def as_text(found: ReleaseStatus, now: datetime) -> str:
     """Return the status of a release for a person."""
     release = found.release
     until = "" if found.ended is not None else expiry(found.expires_at, now)
-    lines = [f"{label(release)} on {redact(release.index)}: {', '.join(filter(None, [found.status, until]))}"]
+    lines = [f"{release.label} on {redact(release.index)}: {', '.join(filter(None, [found.status, until]))}"]
     lines += [f"  {notice}" for notice in found.notices]
     for file in found.files:
         named = f"{decimal(file.artifact.size)}  sha256:{file.artifact.sha256}" if file.artifact else _UNNAMED
@@ -127,7 +126,7 @@ def shortage(extension: Extension, asked: timedelta) -> str | None:
     if extension.granted >= asked:
         return None
     granted = render(max(extension.granted, timedelta()))
-    return f"{label(extension.release)}: {render(asked)} more were asked for, the index granted {granted}"
+    return f"{extension.release.label}: {render(asked)} more were asked for, the index granted {granted}"
 
 
 def _zulu(moment: datetime) -> str:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from hatch_staged.client.artifacts import Release
     from hatch_staged.client.plugins import Plugins
-    from hatch_staged.releases import Desk
+    from hatch_staged.desk import Desk
     from hatch_staged.repositories import Repository
     from hatch_staged.stage.model import StagedRelease
 
@@ -194,7 +194,7 @@ class _Run:
     def conclude(self, staged: Sequence[StagedRelease]) -> None:
         """Say what is staged, what is still missing, and what to do next."""
         for release in staged:
-            self.app.display_success(f"{releases.label(release)} is staged on {self.repository.name}, not published")
+            self.app.display_success(f"{release.label} is staged on {self.repository.name}, not published")
         awaited = self.desk.expected if self.given.expect is None else self.given.expect
         if absent := missing(awaited, staged):
             self.app.display_info(f"Not there yet, of what the whole release has: {', '.join(absent)}")

@@ -138,9 +138,14 @@ class StagedRelease:
                 raise InvalidEntryError("requires-python", "there is no such version of Python")
         self._check_artifacts()
 
+    @property
+    def label(self) -> str:
+        """Its name and version, for a person."""
+        return f"{self.project} {self.version}"
+
     def _check_artifacts(self) -> None:
         if not self.artifacts:
-            raise InvalidEntryError("wheels", f"{self.project} {self.version} has neither a wheel nor an sdist")
+            raise InvalidEntryError("wheels", f"{self.label} has neither a wheel nor an sdist")
         for artifact in self.artifacts:
             said = artifact.distribution
             if (said.project, said.version) != (self.project, self.version):
