@@ -118,6 +118,13 @@ def served(index: Index, work: Work = worker.work, around: Callable[[ASGIApp], A
         listener.close()
 
 
+@pytest.fixture(scope="session")
+def installer_caches(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the variables that name the caches of pip and uv, which all share, so that no test downloads twice."""
+    caches = tmp_path_factory.getbasetemp().parent / "installer-caches"
+    return {"PIP_CACHE_DIR": str(caches / "pip"), "UV_CACHE_DIR": str(caches / "uv")}
+
+
 @pytest.fixture
 def clock() -> Clock:
     """Return the clock of the index and of whoever works with it."""
