@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from importlib.metadata import Distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -54,6 +53,8 @@ class Marker:
 
     def extras(self, installed: Obtained) -> frozenset[str]:
         """Return the names of the extras of what is `installed`, normalized."""
+        from importlib.metadata import Distribution  # noqa: PLC0415 - a run that installs nothing does without
+
         metadata = Distribution.at(self._records()[installed.path].parent).metadata
         return frozenset(canonicalize_name(name) for name in metadata.get_all("Provides-Extra") or ())
 
