@@ -216,7 +216,8 @@ class StagedEnvironment(VirtualEnvironment):
     @cached_property
     def _lock(self) -> Lock | None:
         """The lock file that the environment is configured to follow, as Hatch 1.18 and newer know it."""
-        if not self.config.get("locked", getattr(self.app.project.config, "lock_envs", False)):
+        known = hasattr(VirtualEnvironment, "locked")
+        if not known or not self.config.get("locked", self.app.project.config.lock_envs):
             return None
         from hatch_staged.hatch.locking import Lock  # noqa: PLC0415 - see above
 
