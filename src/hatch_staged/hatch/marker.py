@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from hatch_staged.errors import StagedError
-from hatch_staged.hatch import precedence
+from hatch_staged.stage import precedence
 from hatch_staged.stage.cache import Cache, Signature
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from hatch.publish.plugin.interface import PublisherInterface
 
-from hatch_staged import releases, status
+from hatch_staged import releases, status, termination
 from hatch_staged.client import artifacts, checks, plugins, signing
 from hatch_staged.client.progress import Both
 from hatch_staged.client.staging import OnInterrupt
 from hatch_staged.errors import ConfigurationError
-from hatch_staged.hatch import context, progress, termination
+from hatch_staged.hatch import context, progress
 from hatch_staged.hatch.context import IndexOptions
 from hatch_staged.hatch.display import reporting, stderr_of
 from hatch_staged.outcome import Outcome

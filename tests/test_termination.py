@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from hatch_staged.hatch.termination import like_an_interrupt
+from hatch_staged.termination import like_an_interrupt
 
 
 def test_sigterm_interrupts_inside_alone() -> None:
