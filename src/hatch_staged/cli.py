@@ -205,6 +205,50 @@ def install(desk: Desk, telling: Telling, *, python: str | None, arguments: tupl
 
 
 @stage.command()
+@click.option("--python", metavar="PYTHON", help="The kind of Python [default: the one that Hatch runs on]")
+@click.option("--installer", type=click.Choice(["uv", "pip"]), default="uv", show_default=True, help="What installs")
+@click.option("--with", "requirements", multiple=True, metavar="REQUIREMENT", help="Install this, too (repeatable)")
+@click.option(
+    "--copy",
+    "copied",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="A file or folder for the working folder of COMMAND (repeatable)",
+)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND]")
+@_with_desk
+def test(
+    desk: Desk,
+    telling: Telling,
+    *,
+    python: str | None,
+    installer: str,
+    requirements: tuple[str, ...],
+    copied: tuple[Path, ...],
+    command: tuple[str, ...],
+) -> None:
+    """Check what the stage file names, in an environment that is made for it and removed again.
+
+    Each release is installed, its files are compared with its RECORD, and its modules are imported. Then COMMAND runs
+    in the environment, in an empty folder, so that nothing of the checkout is imported.
+    """
+    from hatch_staged import installing, releases, status, termination, testing  # noqa: PLC0415 - see above
+
+    trial = testing.Trial(
+        sys.executable if python is None else installing.find_python(python, os.environ),
+        installer == "pip",
+        requirements,
+        copied,
+        command,
+        click.get_current_context().obj.verbosity,
+    )
+    # stdout may be for the document alone
+    run = partial(termination.run, stdout=None if telling.outcome is None else 2)
+    for standing in testing.try_out(desk, trial, tell=telling.progress, notice=telling.notice, run=run):
+        telling.done(status.as_seen(standing), f"{releases.label(standing.release)} passed")
+
+
+@stage.command()
 @click.option(
     "--format",
     "kind",
