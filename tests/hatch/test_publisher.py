@@ -16,7 +16,7 @@ from tests.index.building import build
 
 from hatch_staged import releases
 from hatch_staged.client.staging import OnInterrupt
-from hatch_staged.hatch.publisher import Options
+from hatch_staged.hatch.staging import Options
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,111 +3,22 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass, replace
-from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 from hatch.publish.plugin.interface import PublisherInterface
 
-from hatch_staged import releases, status, termination
-from hatch_staged.client import artifacts, checks, plugins, signing
-from hatch_staged.client.progress import Both
-from hatch_staged.client.staging import OnInterrupt
-from hatch_staged.errors import ConfigurationError
-from hatch_staged.hatch import context, progress
+from hatch_staged.hatch import context, staging
 from hatch_staged.hatch.context import IndexOptions
-from hatch_staged.hatch.display import reporting, stderr_of
+from hatch_staged.hatch.display import reporting
+from hatch_staged.hatch.staging import Options
 from hatch_staged.outcome import Outcome
-from hatch_staged.stage.expected import missing
 from hatch_staged.stage.session_tokens import VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-#: What Hatch itself puts among the options of every publisher.
-_HATCHS_OWN = {"no_prompt", "initialize_auth"}
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise ValueError("a whole number of at least 1 is needed")
-    return int(text)
-
-
-def _flag(text: str) -> bool:
-    if text not in {"true", "false"}:
-        raise ValueError("true or false is needed")
-    return text == "true"
-
-
-def _patterns(text: str) -> tuple[str, ...]:
-    found = tuple(text.replace(",", " ").split())
-    if not found:
-        raise ValueError("patterns of file names are needed")
-    return found
-
-
-def _on_interrupt(text: str) -> OnInterrupt:
-    try:
-        return OnInterrupt(text)
-    except ValueError:
-        raise ValueError(f"{' or '.join(OnInterrupt)} is needed") from None
-
-
-#: key of ``-o`` -> what reads its value, which raises `ValueError` with what is needed instead
-_KEYS: Mapping[str, Callable[[str], object]] = MappingProxyType(
-    {
-        "jobs": _count,
-        "dry-run": _flag,
-        "prune": _flag,
-        "expect": _patterns,
-        "on-interrupt": _on_interrupt,
-        "attest": _flag,
-        "json": _flag,
-    }
-)
-
-
-def _read(key: str, text: str) -> object:
-    try:
-        return _KEYS[key](text)
-    except ValueError as error:
-        raise ConfigurationError(f"-o {key}={text}: {error}") from None
-
-
-@dataclass(frozen=True)
-class Options:
-    """What ``-o KEY=VALUE`` says of one run; a field for each key, with an underscore for each hyphen."""
-
-    #: None where the configuration decides
-    jobs: int | None = None
-    #: whether only to tell what would be done
-    dry_run: bool = False
-    #: whether to delete what is in the session and not among the artifacts
-    prune: bool = False
-    #: patterns of the file names that a complete release has; None where the configuration decides
-    expect: tuple[str, ...] | None = None
-    on_interrupt: OnInterrupt = OnInterrupt.KEEP
-    #: whether artifacts get attestations that have none
-    attest: bool = False
-    #: whether stdout gets the outcome as a JSON document
-    json: bool = False
-
-    @classmethod
-    def of(cls, given: Mapping[str, object]) -> Options:
-        """Return what Hatch collected; raise `ConfigurationError` for a key that is unknown, or a value that is wrong.
-
-        What Hatch itself puts among the options of every publisher is passed over.
-        """
-        ours = {key: str(value) for key, value in given.items() if key not in _HATCHS_OWN}
-        if unknown := sorted(ours.keys() - _KEYS.keys()):
-            raise ConfigurationError(
-                f"unknown options: {', '.join(f'-o {key}' for key in unknown)}", hint=f"known: {', '.join(_KEYS)}"
-            )
-        read: dict[str, Any] = {key.replace("-", "_"): _read(key, text) for key, text in ours.items()}
-        return cls(**read)
+    from collections.abc import Mapping
+    from pathlib import Path
 
 
 class StagedPublisher(PublisherInterface):
@@ -122,50 +33,9 @@ class StagedPublisher(PublisherInterface):
         outcome = Outcome("stage")
         with reporting(outcome if given.json else None):
             desk = context.open_desk(self.app, _index_options(options))
-            configured = context.read_settings(self.app)
-            found = artifacts.find(specs, root=Path(self.root), default=context.build_folder(self.app))
-            further = plugins.load()
-            for warning in checks.check(
-                found, further, known=releases.staged_before(desk), unwanted=desk.stage_file.name
-            ):
-                self.app.display_warning(warning)
-            if given.attest:
-                signing.require_extra()
-            repository = desk.repository()
-            outcome.staging_at(repository.url)
-            console, quiet = stderr_of(self.app), self.app.quiet
+            staging.stage(self.app, desk, specs, given, outcome)
             if given.dry_run:
-                with progress.Lines(console, quiet=quiet, verbose=True) as lines:
-                    reporter = Both(lines, outcome)
-                    for plan in releases.preview(desk, repository, found, prune=given.prune, signing=given.attest):
-                        reporter.planned(plan)
-                self.app.display_info("Nothing was done: this was a dry run")
                 return
-            staged = []
-            with (
-                termination.like_an_interrupt(),
-                progress.reporter(console, quiet=quiet, verbose=self.app.verbose) as shown,
-            ):
-                reporter = Both(shown, outcome)
-                for release in releases.stage(
-                    desk,
-                    repository,
-                    found,
-                    jobs=given.jobs or configured.jobs,
-                    reporter=reporter,
-                    prune=given.prune,
-                    expected=given.expect or (),
-                    on_interrupt=given.on_interrupt,
-                    senders=further.senders(reporter.notice),
-                    make_signer=signing.ambient_signer if given.attest else None,
-                ):
-                    outcome.add(status.as_noted(release))
-                    staged.append(release)
-            for release in staged:
-                self.app.display_success(f"{releases.label(release)} is staged on {repository.name}, not published")
-            awaited = configured.expected if given.expect is None else given.expect
-            if absent := missing(awaited, staged):
-                self.app.display_info(f"Not there yet, of what the whole release has: {', '.join(absent)}")
             self.app.display_info(f"{desk.stage_file} names it: test it, then `hatch stage publish` or `cancel`")
             if not desk.share_token:
                 self.app.display_info(
