@@ -249,6 +249,36 @@ def test(
 
 
 @stage.command()
+@click.option("--run", "script", metavar="[ENV:]SCRIPT", help="What `hatch run` runs to test it [default: test]")
+@_YES
+@click.option("--cancel-on-failure", is_flag=True, help="Cancel what was staged if its tests fail")
+@click.option("--option", "-o", "options", multiple=True, metavar="KEY=VALUE", help="As of `hatch publish --staged`")
+@click.argument("artifacts", nargs=-1)
+@_with_desk
+def release(
+    desk: Desk,
+    telling: Telling,
+    *,
+    script: str | None,
+    yes: bool,
+    cancel_on_failure: bool,
+    options: tuple[str, ...],
+    artifacts: tuple[str, ...],
+) -> None:
+    """Stage ARTIFACTS, test what is staged, and publish it if that is green.
+
+    The tests are SCRIPT in an environment that installs what is staged, or else `hatch stage test`. If they fail, what
+    was staged is left as it is.
+    """
+    from hatch_staged.hatch import releasing  # noqa: PLC0415 - see above
+
+    given = dict(option.partition("=")[::2] for option in options)
+    agree = None if yes else _agrees
+    wish = releasing.Wish(artifacts, given, script, agree, cancel_on_failure)
+    releasing.release(click.get_current_context().obj, desk, wish, telling)
+
+
+@stage.command()
 @click.option(
     "--format",
     "kind",
@@ -319,14 +349,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _confirm(verb: str, labels: Sequence[str], *, yes: bool) -> None:
-    question = f"{verb} {', '.join(labels)}?"
     if yes:
         return
     try:
-        agreed = click.confirm(question, err=True)
+        agreed = click.confirm(_question(verb, labels), err=True)
     except click.Abort:
         raise ConfigurationError(
             "nobody confirmed, so nothing was done", hint="--yes, where nobody can be asked"
         ) from None
     if not agreed:
         raise StagedError("nothing was done")
+
+
+def _agrees(labels: Sequence[str]) -> bool:
+    try:
+        return click.confirm(_question("Publish", labels), err=True)
+    except click.Abort:
+        return False
+
+
+def _question(verb: str, labels: Sequence[str]) -> str:
+    return f"{verb} {', '.join(labels)}?"
