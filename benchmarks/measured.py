@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -40,17 +39,27 @@ def cost_of(command: Sequence[str], *, folder: Path, environment: Mapping[str, s
     return Cost(*map(float, done.stdout.split()))
 
 
+if sys.platform == "win32":
+
+    def _used() -> tuple[float, float]:
+        raise SystemExit("this benchmark does not run on Windows")
+
+else:
+    import resource
+
+    def _used() -> tuple[float, float]:
+        """Return the processor time and the memory of the one child that there was."""
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        unit = 1024**2 if sys.platform == "darwin" else 1024
+        return used.ru_utime + used.ru_stime, used.ru_maxrss / unit
+
+
 def _main(command: Sequence[str]) -> None:
     """Run `command`, its output on stderr, and print its cost."""
-    assert sys.platform != "win32", "this benchmark does not run on Windows: it has no wait4"  # noqa: S101
     began = time.perf_counter()
-    running = subprocess.Popen(list(command), stdout=sys.stderr)
-    _, status, used = os.wait4(running.pid, 0)
-    wall = time.perf_counter() - began
-    running.returncode = os.waitstatus_to_exitcode(status)
-    unit = 1024**2 if sys.platform == "darwin" else 1024
-    print(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / unit)
-    sys.exit(running.returncode)
+    code = subprocess.run(command, stdout=sys.stderr, check=False).returncode
+    print(time.perf_counter() - began, *_used())
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from contextlib import contextmanager
@@ -13,8 +14,11 @@ from typing import TYPE_CHECKING, Protocol
 import keyring
 import pytest
 import uvicorn
+from hypothesis import HealthCheck, settings
 from keyring.backends.null import Keyring as NoKeyring
 from tests.client.upload_server import UploadServer
+from tests.hiding import forgotten
+from tests.index import empty
 from tests.index.building import build
 
 from hatch_staged import releases
@@ -22,11 +26,11 @@ from hatch_staged.client import artifacts
 from hatch_staged.client.progress import Silent
 from hatch_staged.client.trusted_publishing import SERVICES
 from hatch_staged.connections import Connections, Login
+from hatch_staged.desk import Desk
 from hatch_staged.index import tokens, worker
 from hatch_staged.index.app import create_app
 from hatch_staged.index.core import open_index
 from hatch_staged.local import LocalIndex
-from hatch_staged.releases import Desk
 from hatch_staged.repositories import Repository
 from hatch_staged.stage import stagefile
 
@@ -40,6 +44,20 @@ if TYPE_CHECKING:
     from hatch_staged.index.core import Index
     from hatch_staged.index.worker import Work
     from hatch_staged.stage.model import StagedRelease
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+
+#: How many made-up sequences of steps are held against the tables of the states.
+STORIES = int(os.environ.get("HATCH_STAGED_STORIES", "10"))
+
+
+@pytest.fixture(autouse=True)
+def forget_secrets() -> Iterator[None]:
+    """Let no test hide what another one wants to see: some make up tokens, such as a line break."""
+    with forgotten():
+        yield
 
 
 @dataclass
@@ -100,6 +118,13 @@ def served(index: Index, work: Work = worker.work, around: Callable[[ASGIApp], A
         listener.close()
 
 
+@pytest.fixture(scope="session")
+def installer_caches(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the variables that name the caches of pip and uv, which all share, so that no test downloads twice."""
+    caches = tmp_path_factory.getbasetemp().parent / "installer-caches"
+    return {"PIP_CACHE_DIR": str(caches / "pip"), "UV_CACHE_DIR": str(caches / "uv")}
+
+
 @pytest.fixture
 def clock() -> Clock:
     """Return the clock of the index and of whoever works with it."""
@@ -109,6 +134,7 @@ def clock() -> Clock:
 @pytest.fixture
 def team(tmp_path: Path, clock: Clock) -> Iterator[TeamIndex]:
     """Run an empty index."""
+    empty.database(tmp_path / "team-data")
     with open_index(tmp_path / "team-data", clock=clock) as index, served(index) as root:
         yield TeamIndex(index, root, tokens.create(index, user="team"))
 

@@ -154,21 +154,25 @@ def program(name: str, path: str | None = None) -> str:
     return found
 
 
-def variables(home: Path) -> dict[str, str]:
+def variables(home: Path, installer_caches: dict[str, str]) -> dict[str, str]:
     """Return the present variables, for somebody with an empty home, whose Hatch has folders of its own in it.
 
-    The programs of the running Python's environment come first.
+    The programs of the running Python's environment come first; `installer_caches` are the variables that name those.
     """
     foreign = ("HATCH_", "VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "XDG_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     config = home / "hatch.toml"
     config.touch()
-    return kept | {
-        "HOME": str(home),
-        "USERPROFILE": str(home),
-        "HATCH_CONFIG": str(config),
-        "HATCH_DATA_DIR": str(home / "data"),
-        "HATCH_CACHE_DIR": str(home / "cache"),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        "NO_COLOR": "1",
-    }
+    return (
+        kept
+        | installer_caches
+        | {
+            "HOME": str(home),
+            "USERPROFILE": str(home),
+            "HATCH_CONFIG": str(config),
+            "HATCH_DATA_DIR": str(home / "data"),
+            "HATCH_CACHE_DIR": str(home / "cache"),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "NO_COLOR": "1",
+        }
+    )

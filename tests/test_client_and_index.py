@@ -11,6 +11,7 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
 from enum import Enum
+from hashlib import shake_128
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,8 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from tests.conftest import served
+from tests.conftest import STORIES, served
+from tests.index import empty
 from tests.index.building import build
 
 from hatch_staged.client import artifacts
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from hatch_staged.client.artifacts import Artifact
     from hatch_staged.protocol.messages import FileUploadSession, Session
 
-FILENAMES = ("foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz", "foo-1.0-cp312-none-any.whl")
+FILENAMES = ("foo-1.0-py3-none-any.whl", "foo-1.0-cp312-none-any.whl", "foo-1.0.tar.gz")
 #: The completion of this one is deferred, as is the publication of more than one.
 LARGE = FILENAMES[2]
 LIMITS = Limits(immediate_size=5_000, immediate_files=1)
@@ -77,6 +79,7 @@ class Conversation(RuleBasedStateMachine):
         super().__init__()
         self.stack = ExitStack()
         folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
+        empty.database(folder / "index")
         self.index = self.stack.enter_context(open_index(folder / "index", limits=LIMITS))
         # What is deferred waits for `pause`.
         root = self.stack.enter_context(served(self.index, work=lambda *_: None))
@@ -93,7 +96,7 @@ class Conversation(RuleBasedStateMachine):
 
     def write(self, folder: Path, filename: str) -> tuple[Artifact, Artifact]:
         """Return the artifact, and one that says the same of itself and has other bytes."""
-        content = bytes(10_000) if filename == LARGE else b"content"
+        content = shake_128(b"does not compress").digest(10_000) if filename == LARGE else b"content"
         (folder / filename).write_bytes(build(filename, content=content).data)
         [release] = artifacts.find((filename,), root=folder, default=folder)
         [artifact] = release.artifacts
@@ -303,5 +306,5 @@ class Conversation(RuleBasedStateMachine):
             call()
 
 
-Conversation.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+Conversation.TestCase.settings = settings(max_examples=STORIES, stateful_step_count=20)
 TestConversation = Conversation.TestCase

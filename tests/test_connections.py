@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.client.test_trusted_publishing import Job
 from tests.client.upload_server import UploadServer, problem, reply
 
 from hatch_staged.client.credentials import Credentials
@@ -46,6 +47,12 @@ def test_an_index_by_name_and_by_url(connections: Connections, team: TeamIndex) 
     assert connections.at(unknown, None, unknown.rstrip("/")) == Repository(unknown, unknown)
 
 
+def test_an_index_by_one_of_its_urls(connections: Connections, team: TeamIndex) -> None:
+    assert connections.around(f"{team.root}stage/x/simple/") == team.repository
+    elsewhere = "https://other.example/stage/x/simple/"
+    assert connections.around(elsewhere) == Repository(elsewhere, elsewhere, chosen=False)
+
+
 @pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
 def test_the_local_index_is_started_and_its_token_used(make_desk: MakeDesk, home: Path) -> None:
     connections = make_desk().connections
@@ -53,7 +60,7 @@ def test_the_local_index_is_started_and_its_token_used(make_desk: MakeDesk, home
     try:
         local = connections.named(LOCAL)
         assert (local.name, local.url) == (LOCAL, connections.local.url)
-        assert connections.at(local.url) == local
+        assert connections.at(local.url) == connections.around(local.url.replace("/upload/", "/stage/x/")) == local
         with connections.open(local) as client:
             assert client.find_session("foo", "1.0") is None
         with with_login(connections, auth="meant-for-another-index").open(local) as client:
@@ -192,22 +199,6 @@ def test_whoever_is_asked_is_asked_once(connections: Connections, team: TeamInde
         with connections.open(team.repository) as client:
             client.find_session("foo", "1.0")
     assert len(asked) == 1
-
-
-class Job:
-    """A CI service that vouches for this process."""
-
-    def __init__(self) -> None:
-        self.audiences: list[str] = []
-
-    def present(self) -> bool:
-        """Say yes."""
-        return True
-
-    def identity(self, audience: str) -> str:
-        """Return what proves it."""
-        self.audiences.append(audience)
-        return "an-identity"
 
 
 @pytest.fixture

@@ -103,14 +103,14 @@ def free_port() -> str:
 
 
 @contextmanager
-def person(tmp_path: Path, port: str) -> Iterator[tuple[Path, dict[str, str]]]:
+def person(tmp_path: Path, port: str, installer_caches: dict[str, str]) -> Iterator[tuple[Path, dict[str, str]]]:
     """Give a folder to work in and variables; the local index listens on `port`, and is stopped at the end."""
     home, work = tmp_path / "home", tmp_path / "work"
     local_index = home / "data" / context.FOLDER / "index"
     local_index.mkdir(parents=True)
     (local_index / "port").write_text(port, encoding="ascii")
     work.mkdir()
-    variables = console_pages.variables(home)
+    variables = console_pages.variables(home, installer_caches)
     try:
         yield work, variables
     finally:
@@ -122,13 +122,13 @@ def person(tmp_path: Path, port: str) -> Iterator[tuple[Path, dict[str, str]]]:
 
 @pytest.mark.journey
 @pytest.mark.parametrize("page", ["tutorial.md", "howto-team-index.md"])
-def test_a_page_runs_as_it_is_written(page: str, tmp_path: Path) -> None:
+def test_a_page_runs_as_it_is_written(page: str, tmp_path: Path, installer_caches: dict[str, str]) -> None:
     ports = {LOCAL_PORT: free_port(), TEAM_PORT: free_port()}
     text = re.sub("|".join(ports), lambda written: ports[written[0]], text_of(DOCS / page))
     steps = console_pages.read(text)
     typed = [step.text for step in steps if isinstance(step, console_pages.Command)]
     assert typed == re.findall(r"^\$ (.*)$", text, re.MULTILINE)
-    with person(tmp_path, ports[LOCAL_PORT]) as (work, variables):
+    with person(tmp_path, ports[LOCAL_PORT], installer_caches) as (work, variables):
         if page != "tutorial.md":  # which makes the project itself
             left_out = shutil.ignore_patterns("dist", settings.Settings().stage_file, "__pycache__", ".*_cache")
             shutil.copytree(ROOT / "example-project", work / "lighthouse", ignore=left_out)

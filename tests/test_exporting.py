@@ -13,8 +13,8 @@ import pytest
 from tests.conftest import Maintainer
 
 from hatch_staged import exporting, releases
+from hatch_staged.client.progress import unheard
 from hatch_staged.errors import ConfigurationError, NotAllowedError, StagedError, StageGoneError
-from hatch_staged.releases import unheard
 from hatch_staged.stage import export, stagefile
 from hatch_staged.stage.model import StageFile
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.client.upload_server import UploadServer
     from tests.conftest import TeamIndex
 
-    from hatch_staged.releases import Desk
+    from hatch_staged.desk import Desk
     from hatch_staged.stage.export import Available
 
 WHEEL, SDIST = "foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz"
@@ -97,8 +97,10 @@ def test_a_token_that_is_not_known(maintainer: Maintainer, team: TeamIndex) -> N
     assert f"export HATCH_STAGE_TOKEN={staged.session_token}\n" in export.env([found])
     text = maintainer.desk.stage_file.read_text().replace(team.root, "http://127.0.0.1:9/")
     maintainer.desk.stage_file.write_text(text)
+    away = replace(team.repository, url="http://127.0.0.1:9/upload/", simple="http://127.0.0.1:9/simple/")
+    connections = replace(maintainer.desk.connections, configured={"team": away})
     with pytest.raises(NotAllowedError, match="needs its session token"):
-        available(maintainer.desk)
+        exporting.available(replace(maintainer.desk, connections=connections), tell=unheard)
 
 
 def lines(desk: Desk, python: str | None, variables: dict[str, str]) -> list[str]:

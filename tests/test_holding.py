@@ -18,8 +18,11 @@ from hatch_staged.stage import selection, stagefile
 from hatch_staged.stage.liveness import Alive, Published
 from hatch_staged.stage.model import StageFile
 from hatch_staged.stage.session_tokens import VARIABLE, SessionTokens
+from hatch_staged.stage.use import Standing
 
 if TYPE_CHECKING:
+    from tests.conftest import TeamIndex
+
     from hatch_staged.stage.selection import Interpreter
 
 
@@ -116,3 +119,21 @@ def test_a_wrong_token_opens_nothing(maintainer: Maintainer) -> None:
     wrong = replace(maintainer.logged_in(None), tokens=SessionTokens(variables={VARIABLE: "x" * 43}))
     with pytest.raises(StageGoneError, match="is gone: canceled, published or unknown"):
         holding.look(wrong)
+
+
+def test_without_the_token_and_the_index_the_cache_is_enough(
+    maintainer: Maintainer, team: TeamIndex, interpreter: Interpreter
+) -> None:
+    secretive = replace(maintainer.desk, share_token=False)
+    [staged] = Maintainer(maintainer.folder, secretive).stage("foo-1.0.tar.gz")
+    knowing = replace(secretive, tokens=SessionTokens(variables={VARIABLE: str(staged.session_token)}))
+    stage_file = maintainer.desk.stage_file
+    stage_file.write_text(stage_file.read_text().replace(team.root, "http://127.0.0.1:9/"))
+    team_away = replace(team.repository, url="http://127.0.0.1:9/upload/", simple="http://127.0.0.1:9/simple/")
+    away = replace(secretive, connections=replace(secretive.connections, configured={"team": team_away}))
+    [standing] = holding.look(away)
+    assert standing.fate is None
+    with pytest.raises(NotAllowedError, match="needs its session token"):
+        holding.obtain(away, standing, interpreter)
+    obtained = holding.obtain(knowing, Standing(staged, Alive()), interpreter)
+    assert holding.obtain(away, standing, interpreter) == replace(obtained, artifact=standing.release.artifacts[0])

@@ -22,7 +22,7 @@ from hatch_staged.stage.model import StageFile
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hatch_staged.releases import Desk
+    from hatch_staged.desk import Desk
 
 FOO, BAR = "foo-1.0-py3-none-any.whl", "bar-2.0-py3-none-any.whl"
 

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from hatch_staged.client.artifacts import Artifact, Release
-from hatch_staged.client.publication import Decision, Plan, Step
+from hatch_staged.client.publication import Decision, Plan, Pruned, Step
 from hatch_staged.errors import StageGoneError
 from hatch_staged.outcome import Outcome
 from hatch_staged.protocol.distributions import parse_filename
@@ -51,12 +51,14 @@ WHEEL = replace(ON_DISK, distribution=parse_filename("foo-1.0-py3-none-any.whl")
 PLAN = Plan(
     Release(RELEASE.project, RELEASE.version, (ON_DISK, WHEEL)),
     (Decision(ON_DISK, Step.KEEP), Decision(WHEEL, Step.UPLOAD)),
+    foreign=("foo-1.0-py2-none-any.whl",),
+    pruned=(Pruned("foo-1.0.zip", "https://i.test/f/1"),),
 )
 
 
 def test_what_was_found() -> None:
     outcome = Outcome("status")
-    outcome.add(FOUND)
+    outcome.add(replace(FOUND, release=replace(RELEASE, index=f"https://i.test/upload/?token={TOKEN}")))
     text = outcome.as_json()
     assert TOKEN not in text
     assert json.loads(text) == {
@@ -120,7 +122,7 @@ def test_what_was_staged() -> None:
 
 def test_what_was_not_staged_to_its_end() -> None:
     outcome = Outcome("stage")
-    outcome.staging_at("https://i.test/upload/")
+    outcome.staging_at(f"https://i.test/upload/?token={TOKEN}")
     outcome.planned(PLAN)
     [release] = json.loads(outcome.as_json(7))["releases"]
     assert (release["index"], release["status"], release["expires-at"], release["digest"]) == (
@@ -129,8 +131,10 @@ def test_what_was_not_staged_to_its_end() -> None:
     )
     files = [(file["filename"], file["status"], file["step"], file["in-stage-file"]) for file in release["files"]]
     assert files == [
-        ("foo-1.0.tar.gz", None, "keep", False),
+        ("foo-1.0.tar.gz", "completed", "keep", False),
         ("foo-1.0-py3-none-any.whl", None, "upload", False),
+        ("foo-1.0.zip", None, "delete", False),
+        ("foo-1.0-py2-none-any.whl", None, None, False),
     ]
     outcome.finished(WHEEL)
     [release] = json.loads(outcome.as_json(7))["releases"]

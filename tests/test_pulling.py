@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import MakeDesk, TeamIndex
 
-    from hatch_staged.releases import Desk
+    from hatch_staged.desk import Desk
     from hatch_staged.stage.model import StagedRelease
 
 WHEEL = "foo-1.0-py3-none-any.whl"
@@ -191,9 +191,20 @@ def test_an_index_that_the_stage_does_not_name(desk: Desk, foreign: UploadServer
         by_url(replace(desk, repo=None), stage_of(foreign), "foo==1.0")
 
 
-def test_an_index_elsewhere_that_the_stage_names(desk: Desk, foreign: UploadServer) -> None:
+@pytest.mark.parametrize(
+    ("index", "complaint"),
+    [
+        ("https://elsewhere.example/upload/", "of an index elsewhere"),
+        ("http://127.0.0.1:port/upload/", "is no URL"),
+        ("http://u:p@127.0.0.1/upload/", "must not hold a user name"),
+        ("file:///upload/", "must be an http or https URL"),
+    ],
+)
+def test_an_index_that_the_stage_names_and_should_not(
+    desk: Desk, foreign: UploadServer, index: str, complaint: str
+) -> None:
     told = {
-        "index": "https://elsewhere.example/upload/",
+        "index": index,
         "session": "https://elsewhere.example/upload/1/",
         "stage": stage_of(foreign),
         "session-token": TOKEN,
@@ -203,7 +214,7 @@ def test_an_index_elsewhere_that_the_stage_names(desk: Desk, foreign: UploadServ
     }
     scripted = page(files=[listed(WHEEL)], **{"_hatch-staged": told})
     foreign.script("GET", "/foo/$", scripted, scripted)
-    with pytest.raises(ConfigurationError, match="of an index elsewhere"):
+    with pytest.raises(StagedError, match=complaint):
         by_url(replace(desk, repo=None), stage_of(foreign), "foo==1.0")
     assert by_url(desk, stage_of(foreign), "foo==1.0").index == foreign.endpoint
 
@@ -244,7 +255,7 @@ def test_a_stage_that_cannot_be_used(
 
 def test_the_version_that_is_asked_for_among_several(desk: Desk, foreign: UploadServer) -> None:
     foreign.add_file("foo-1.1.tar.gz")
-    assert releases.label(by_url(desk, stage_of(foreign), "foo==1.1")) == "foo 1.1"
+    assert by_url(desk, stage_of(foreign), "foo==1.1").label == "foo 1.1"
     with pytest.raises(StagedError, match=r"no files of foo 1\.2"):
         by_url(desk, stage_of(foreign), "foo==1.2")
 

@@ -10,9 +10,9 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.hiding import hidden
 
-from hatch_staged import redaction
-from hatch_staged.redaction import hide, redact, scrub
+from hatch_staged.redaction import redact, scrub
 
 # what token_urlsafe(32) makes of its bytes, and other ways to write as many
 BYTES = st.binary(min_size=32, max_size=32)
@@ -92,22 +92,19 @@ def test_what_is_left_of_a_url() -> None:
 
 @given(st.text(min_size=8), st.text(max_size=5))
 def test_a_hidden_secret_does_not_survive(secret: str, around: str) -> None:
-    hide(secret)
-    try:
+    with hidden(secret):
         for written in (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]):
             assert scrub(f"{around}\0{written}\0{around}") == f"{around}\0***\0{around}"
-    finally:
-        redaction._HIDDEN.discard(secret)  # noqa: SLF001 - or other tests would miss it
 
 
 def test_secrets_in_a_text() -> None:
-    assert scrub("a b at http://u:p@h/x?y c", {"b"}) == "a *** at http://h/x c"
-    assert scrub(quote("/at/ß/the/", safe=""), {"/at/ß/the/"}) == "***"
-    # the longer one first, or its rest would be shown
-    assert scrub("abcd", {"ab", "abcd"}) == "***"
+    with hidden("password", "/at/ß/the/", "password-of-anna"):
+        assert scrub("a password at http://u:p@h/x?y c") == "a *** at http://h/x c"
+        assert scrub(quote("/at/ß/the/", safe="")) == "***"
+        # the longer one first, or its rest would be shown
+        assert scrub("xpassword-of-annax") == "x***x"
 
 
-def test_what_is_too_short_to_be_looked_for_everywhere() -> None:
-    hide("the", "", None)
-    assert scrub("the") == "the"
-    assert scrub("the", {"the"}) == "***"
+def test_a_short_one_is_found_where_it_is_a_word() -> None:
+    with hidden("the", "p#1", "", "x.y"):
+        assert scrub("the other: 'the', p#1, p#12, x.y, x-y") == "*** other: '***', ***, p#12, ***, x-y"

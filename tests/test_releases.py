@@ -19,6 +19,7 @@ from hatch_staged.client.progress import Silent
 from hatch_staged.client.transport import Transport
 from hatch_staged.client.upload_api import Client
 from hatch_staged.client.waiting import Waiter
+from hatch_staged.desk import utc_now
 from hatch_staged.errors import (
     ConfigurationError,
     ConflictError,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 def test_staging_writes_each_release_into_the_stage_file(maintainer: Maintainer) -> None:
     maintainer.stage("bar-2.0.tar.gz")
     staged = maintainer.stage("baz-1.0.tar.gz", "foo-1.0.tar.gz", "foo-1.0-py3-none-any.whl")
-    assert [releases.label(release) for release in staged] == ["baz 1.0", "foo 1.0"]
+    assert [release.label for release in staged] == ["baz 1.0", "foo 1.0"]
     assert in_file(maintainer) == {"bar": "open", "baz": "open", "foo": "open"}
     assert stagefile.load(maintainer.desk.stage_file).releases[1:] == tuple(staged)
 
@@ -62,9 +63,9 @@ def test_publishing_everything(maintainer: Maintainer, team: TeamIndex) -> None:
     maintainer.stage("bar-2.0.tar.gz", "foo-1.0.tar.gz")
     ready = releases.ready_to_publish(maintainer.desk)
     published = releases.publish(maintainer.desk, ready)
-    assert releases.label(next(published)) == "bar 2.0"
+    assert next(published).label == "bar 2.0"
     assert in_file(maintainer) == {"bar": "published", "foo": "open"}
-    assert [releases.label(release) for release in published] == ["foo 1.0"]
+    assert [release.label for release in published] == ["foo 1.0"]
     assert in_file(maintainer) == {"bar": "published", "foo": "published"}
     with maintainer.desk.connections.anonymous(team.repository) as client:
         page = client.project_page(f"{team.root}simple/", "foo")
@@ -238,7 +239,7 @@ def test_without_credentials_nothing_is_staged(maintainer: Maintainer) -> None:
 
 
 def test_the_clock_is_the_real_one_by_default() -> None:
-    assert abs(releases.utc_now() - datetime.now(timezone.utc)) < timedelta(minutes=1)
+    assert abs(utc_now() - datetime.now(timezone.utc)) < timedelta(minutes=1)
 
 
 def test_what_a_colleague_stages_after_the_question_is_not_published(maintainer: Maintainer) -> None:
@@ -263,9 +264,9 @@ def test_a_stage_without_a_page_is_not_published(plain: UploadServer, make_desk:
 
 def test_releases_that_have_ended_are_no_obstacle(maintainer: Maintainer) -> None:
     maintainer.stage("bar-1.0.tar.gz")
-    assert [releases.label(each) for each in publish_all(maintainer)] == ["bar 1.0"]
+    assert [each.label for each in publish_all(maintainer)] == ["bar 1.0"]
     maintainer.stage("foo-1.0.tar.gz")
-    assert [releases.label(each) for each in publish_all(maintainer)] == ["foo 1.0"]
+    assert [each.label for each in publish_all(maintainer)] == ["foo 1.0"]
     with pytest.raises(StageGoneError, match=r"bar 1\.0 was published already, foo 1\.0 was published already"):
         publish_all(maintainer)
 
@@ -319,7 +320,7 @@ def test_nothing_is_published_while_something_expected_is_missing(
         releases.ready_to_publish(desk)
     assert caught.value.exit_code == 5
     stage("foo-1.0-py3-none-any.whl")
-    assert [releases.label(release) for release in publish_all(who)] == ["foo 1.0"], "two machines staged it"
+    assert [release.label for release in publish_all(who)] == ["foo 1.0"], "two machines staged it"
 
 
 def test_machines_stage_into_one_session_at_once(maintainer: Maintainer, team: TeamIndex) -> None:

@@ -8,6 +8,7 @@ import logging
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ from tests.client.upload_server import DROP, TOKEN, UPLOAD_JSON, Reply, UploadSe
 from tests.conftest import Maintainer
 from tests.hatch.conftest import checkout, hatch, run
 
-from hatch_staged.client import transport
+from hatch_staged.client import waiting
 from hatch_staged.client.waiting import Patience, Waiter
 from hatch_staged.repositories import Repository
 
@@ -87,7 +88,7 @@ CASES = {
 def plain(monkeypatch: pytest.MonkeyPatch) -> Iterator[UploadServer]:
     """Run an index that says everything it knows; nobody waits for it."""
     hurried = Waiter(Patience(attempts=1, processing=2.0), sleep=lambda _seconds: None)
-    monkeypatch.setattr(transport, "Waiter", lambda: hurried)
+    monkeypatch.setattr(waiting, "Waiter", lambda *_arguments, tell: replace(hurried, tell=tell))
     with UploadServer() as server:
         yield server
 

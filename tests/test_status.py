@@ -19,7 +19,7 @@ from hatch_staged.stage.model import StageFile
 if TYPE_CHECKING:
     from tests.conftest import Clock, MakeDesk
 
-    from hatch_staged.releases import Desk
+    from hatch_staged.desk import Desk
     from hatch_staged.status import ReleaseStatus
 
 

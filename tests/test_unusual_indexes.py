@@ -138,7 +138,7 @@ def test_a_release_is_staged_and_published(place: Place, release: Release) -> No
     assert not published(place.index)
 
     if place.forgets_at_once:
-        with pytest.raises(StageGoneError):
+        with pytest.raises(StageGoneError, match="it may be public"):
             client.publish(again.session)
     else:
         assert client.publish(again.session).status is SessionState.PUBLISHED

@@ -1,6 +1,6 @@
 """The verbs of ``hatch stage`` and ``hatch-staged``: options in, one call, words out.
 
-Hatch imports this module at every start, so what a verb needs beyond click is imported where it runs.
+What a verb needs beyond click is imported where it runs: whoever asks for `--help` waits for none of it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import timedelta
 
+    from hatch_staged.desk import Desk
     from hatch_staged.hatch.telling import Telling
-    from hatch_staged.releases import Desk
 
     Function = Callable[..., Any]
 
@@ -78,9 +78,11 @@ def _with_desk(function: Function) -> Function:
         stage_file = given.pop("stage_file")
         asked = IndexOptions.of(context)
         own = {name: value for name, value in given.items() if not hasattr(asked, name)}
-        telling = Telling(str(context.info_name), as_json=own.pop("as_json"), quiet=context.obj.quiet)
+        app = context.obj
+        telling = Telling(str(context.info_name), as_json=own.pop("as_json"), quiet=app.quiet, verbose=app.verbose)
         with reporting(telling.outcome):
-            function(open_desk(context.obj, asked, stage_file_option=stage_file), telling, **own)
+            desk = open_desk(app, asked, stage_file_option=stage_file).telling(telling.detail)
+            function(desk, telling, **own)
 
     command: Function = run
     for option in reversed(options):
@@ -111,9 +113,9 @@ def publish(desk: Desk, telling: Telling, *, yes: bool) -> None:
     from hatch_staged import releases, status  # noqa: PLC0415 - see above
 
     ready = releases.ready_to_publish(desk)
-    _confirm("Publish", [releases.label(release) for release in ready], yes=yes)
+    _confirm("Publish", [release.label for release in ready], yes=yes)
     for release in releases.publish(desk, ready, notice=telling.notice):
-        telling.done(status.as_noted(release), f"{releases.label(release)} is public")
+        telling.done(status.as_noted(release), f"{release.label} is public")
 
 
 @stage.command()
@@ -124,9 +126,9 @@ def cancel(desk: Desk, telling: Telling, *, yes: bool) -> None:
     from hatch_staged import releases, status  # noqa: PLC0415 - see above
 
     named = releases.live_in_stage_file(desk)
-    _confirm("Discard", [releases.label(release) for release in named], yes=yes)
+    _confirm("Discard", [release.label for release in named], yes=yes)
     for release in releases.cancel(desk, named):
-        telling.done(status.as_noted(release), f"{releases.label(release)} is canceled")
+        telling.done(status.as_noted(release), f"{release.label} is canceled")
 
 
 @stage.command()
@@ -141,7 +143,7 @@ def extend(desk: Desk, telling: Telling, *, duration: timedelta) -> None:
         raise ConfigurationError("no time is nothing to extend by", hint="hatch stage extend 2h")
     for extension in releases.extend(desk, releases.live_in_stage_file(desk), duration):
         ends = display.expiry(extension.release.expires_at, desk.now())
-        telling.done(status.as_noted(extension.release), f"{releases.label(extension.release)} {ends}")
+        telling.done(status.as_noted(extension.release), f"{extension.release.label} {ends}")
         if (shortage := display.shortage(extension, duration)) is not None:
             telling.notice(shortage)
 
@@ -152,12 +154,11 @@ def extend(desk: Desk, telling: Telling, *, duration: timedelta) -> None:
 def wait(desk: Desk, telling: Telling, *, timeout: timedelta | None) -> None:
     """Wait until every release that the stage file names has been published (exit code 0), or is gone (3)."""
     from hatch_staged import watching  # noqa: PLC0415 - see above
-    from hatch_staged.releases import label  # noqa: PLC0415 - see above
 
     gone = []
     for found in watching.wait(desk, timeout, tell=telling.progress):
         if found.ended is None or found.published:
-            telling.done(found, f"{label(found.release)} is published")
+            telling.done(found, f"{found.release.label} is published")
         else:
             telling.done(found)
             gone.append(found.ended)
@@ -175,14 +176,12 @@ def pull(desk: Desk, telling: Telling, *, release: str | None, token: str | None
 
     It is named NAME==VERSION, which takes credentials, or by the session token or the URL of its stage.
     """
-    from hatch_staged import pulling, releases, status  # noqa: PLC0415 - see above
+    from hatch_staged import pulling, status  # noqa: PLC0415 - see above
 
     source = click.get_current_context().get_parameter_source
     typed = frozenset(name for name in ("token", "url") if source(name) is ParameterSource.COMMANDLINE)
     pulled = pulling.pull(desk, release, pulling.Capability(token, url, typed))
-    telling.done(
-        status.as_noted(pulled), f"{releases.label(pulled)}: {len(pulled.artifacts)} files, in {desk.stage_file}"
-    )
+    telling.done(status.as_noted(pulled), f"{pulled.label}: {len(pulled.artifacts)} files, in {desk.stage_file}")
 
 
 @stage.command(context_settings={"ignore_unknown_options": True})
@@ -195,13 +194,13 @@ def install(desk: Desk, telling: Telling, *, python: str | None, arguments: tupl
     ARGS are for the installer, pip or uv: `foo[extra]`, `-e .`, `--no-deps`. All of them after `--`, where one is
     among our options.
     """
-    from hatch_staged import installing, releases, status  # noqa: PLC0415 - see above
+    from hatch_staged import installing, status  # noqa: PLC0415 - see above
 
     found = installing.find_python(python, os.environ)
     verbosity = click.get_current_context().obj.verbosity
     target = installing.Target(found, arguments, verbosity)
     for standing in installing.install(desk, target, tell=telling.progress):
-        telling.done(status.as_seen(standing), f"{releases.label(standing.release)} is installed for {found}")
+        telling.done(status.as_seen(standing), f"{standing.release.label} is installed for {found}")
 
 
 @stage.command()
@@ -232,7 +231,7 @@ def test(
     Each release is installed, its files are compared with its RECORD, and its modules are imported. Then COMMAND runs
     in the environment, in an empty folder, so that nothing of the checkout is imported.
     """
-    from hatch_staged import installing, releases, status, termination, testing  # noqa: PLC0415 - see above
+    from hatch_staged import installing, status, termination, testing  # noqa: PLC0415 - see above
 
     trial = testing.Trial(
         sys.executable if python is None else installing.find_python(python, os.environ),
@@ -245,7 +244,7 @@ def test(
     # stdout may be for the document alone
     run = partial(termination.run, stdout=None if telling.outcome is None else 2)
     for standing in testing.try_out(desk, trial, tell=telling.progress, notice=telling.notice, run=run):
-        telling.done(status.as_seen(standing), f"{releases.label(standing.release)} passed")
+        telling.done(status.as_seen(standing), f"{standing.release.label} passed")
 
 
 @stage.command()

@@ -1,4 +1,7 @@
-"""From the name of an index to a client that speaks with it, as the user whose credentials were found."""
+"""From the name of an index to a client that speaks with it, as the user whose credentials were found.
+
+What speaks is imported where it does: a run in a staged environment may have nothing to ask.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,7 @@ from urllib.parse import urlsplit
 from hatch_staged import repositories
 from hatch_staged.client import credentials
 from hatch_staged.client.credentials import TOKEN_USER, Credentials, LastUsers, Sources, SystemKeyring
-from hatch_staged.client.transport import Transport
-from hatch_staged.client.trusted_publishing import SystemAmbient, TrustedPublishing
-from hatch_staged.client.upload_api import Client
-from hatch_staged.client.waiting import Patience, Waiter
+from hatch_staged.client.progress import unheard
 from hatch_staged.errors import ConfigurationError, NotAllowedError
 from hatch_staged.redaction import redact
 from hatch_staged.repositories import LOCAL, Repository
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from hatch_staged.client.credentials import Authorizer
+    from hatch_staged.client.transport import Transport
     from hatch_staged.client.trusted_publishing import Ambient
+    from hatch_staged.client.upload_api import Client
     from hatch_staged.local import LocalIndex
 
 #: Seconds, and one attempt: a run that has the bytes already does not wait for an index that is not there.
@@ -56,14 +58,16 @@ class Connections:
     """The indexes that this user can reach.
 
     `configured` are those of the configuration files, `memory` is the file that remembers who worked last where,
-    `ambient` vouches for a job of CI.
+    `ambient` vouches for a job of CI, None for what does so on this system, `tell` takes a line on why an index is
+    asked again.
     """
 
     configured: Mapping[str, Repository]
     local: LocalIndex
     login: Login
     memory: Path
-    ambient: Ambient = field(default_factory=SystemAmbient)
+    ambient: Ambient | None = None
+    tell: Callable[[str], None] = unheard
     _found: dict[tuple[str, str | None], Authorizer] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -104,26 +108,20 @@ class Connections:
         A person is asked for credentials only if `ask`.
         """
         found = self._credentials(repository, ask=ask)
-        with Client(self._transport(repository, found)) as client:
+        with self._client(repository, found) as client:
             yield client
         if repository.name != LOCAL and isinstance(found, Credentials) and found.user is not None:
             self._last_users.remember(repository.url, found.user)
 
     def hurried(self, repository: Repository) -> Client:
         """Return a client without credentials, for pages, that gives up soon."""
-        return Client(
-            self._transport(
-                repository,
-                timeout=HURRIED_SECONDS,
-                deadline=HURRIED_SECONDS,
-                max_body=LARGEST_PAGE,
-                waiter=Waiter(Patience(attempts=1)),
-            )
+        return self._client(
+            repository, attempts=1, timeout=HURRIED_SECONDS, deadline=HURRIED_SECONDS, max_body=LARGEST_PAGE
         )
 
     def anonymous(self, repository: Repository) -> Client:
         """Return a client without credentials, for pages and files."""
-        return Client(self._transport(repository, max_body=LARGEST_PAGE))
+        return self._client(repository, max_body=LARGEST_PAGE)
 
     @property
     def _last_users(self) -> LastUsers:
@@ -164,8 +162,11 @@ class Connections:
         Whoever is sent our identity can be us at another index, whose audience they named.  So the index must have been
         chosen, not just be in a stage file, and nobody may listen in.
         """
+        from hatch_staged.client.trusted_publishing import SystemAmbient, TrustedPublishing  # noqa: PLC0415 - see above
+
+        ambient = self.ambient or SystemAmbient()
         safe = urlsplit(repository.url).scheme == "https" or repositories.is_loopback(repository.url)
-        if not (safe and self.ambient.present()):
+        if not (safe and ambient.present()):
             return None
         if not repository.chosen:
             raise NotAllowedError(
@@ -173,7 +174,7 @@ class Connections:
                 where=redact(repository.url),
                 hint=_CHOOSE,
             )
-        return TrustedPublishing(repository.url, self.ambient, lambda: self._transport(repository)).begin()
+        return TrustedPublishing(repository.url, ambient, lambda: self._transport(repository)).begin()
 
     def _is_trusted(self, repository: Repository) -> bool:
         """Whether a secret from a variable may go to `repository`.
@@ -187,15 +188,22 @@ class Connections:
             or (repositories.is_loopback(repository.url) and repository.url != self.local.url)
         )
 
+    def _client(self, repository: Repository, found: Authorizer | None = None, **limits: Any) -> Client:
+        from hatch_staged.client.upload_api import Client  # noqa: PLC0415 - see above
+
+        return Client(self._transport(repository, found, **limits))
+
     def _transport(
-        self,
-        repository: Repository,
-        found: Authorizer | None = None,
-        **limits: Any,
+        self, repository: Repository, found: Authorizer | None = None, *, attempts: int | None = None, **limits: Any
     ) -> Transport:
+        from hatch_staged.client.transport import Transport  # noqa: PLC0415 - see above
+        from hatch_staged.client.waiting import Patience, Waiter  # noqa: PLC0415 - see above
+
+        patience = Patience() if attempts is None else Patience(attempts=attempts)
         return Transport(
             repository.url,
             found,
+            waiter=Waiter(patience, tell=self.tell),
             ca_cert=_file(self.login.ca_cert or repository.ca_cert),
             client_cert=_file(self.login.client_cert or repository.client_cert),
             client_key=_file(self.login.client_key or repository.client_key),

@@ -19,7 +19,7 @@ from hatch_staged.stage.liveness import Published
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from hatch_staged.releases import Desk
+    from hatch_staged.desk import Desk
     from hatch_staged.stage.model import StagedArtifact
     from hatch_staged.stage.selection import Interpreter
     from hatch_staged.stage.use import Standing

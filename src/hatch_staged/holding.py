@@ -11,7 +11,7 @@ from hatch_staged.stage.cache import Cache
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hatch_staged.releases import Desk
+    from hatch_staged.desk import Desk
     from hatch_staged.stage.model import StagedRelease
     from hatch_staged.stage.selection import Interpreter
     from hatch_staged.stage.use import Obtained, Standing

@@ -16,7 +16,7 @@ from hatch_staged.stage.installation import requirement
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from hatch_staged.releases import Desk
+    from hatch_staged.desk import Desk
     from hatch_staged.stage.installers import Installer
     from hatch_staged.stage.selection import Interpreter
     from hatch_staged.stage.use import Obtained, Standing

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hatch_staged.client.progress import Silent
+from hatch_staged.client.publication import Step
 from hatch_staged.errors import one_line
 from hatch_staged.protocol.states import FileState
+from hatch_staged.redaction import redact
 
 if TYPE_CHECKING:
     from hatch_staged.client.artifacts import Artifact
-    from hatch_staged.client.publication import Plan
+    from hatch_staged.client.publication import Decision, Plan
     from hatch_staged.errors import StagedError
     from hatch_staged.status import ReleaseStatus
+
+
+#: the step of a file that is pruned
+_DELETE = "delete"
 
 
 class _Member(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
@@ -26,7 +32,7 @@ class File(_Member, frozen=True, kw_only=True):
     """A file of a release."""
 
     filename: str
-    #: a file's state, or ``missing``; None where nobody knows it: it was not uploaded by this run
+    #: a file's state, or ``missing``; None where this run does not know it
     status: str | None
     #: what `hatch publish --staged` decided about it; None for other commands, and for files that it left alone
     step: str | None = None
@@ -88,7 +94,7 @@ class Outcome(Silent):
         self._releases[_key(found.release.project, found.release.version)] = Release(
             project=found.release.project,
             version=str(found.release.version),
-            index=found.release.index,
+            index=redact(found.release.index),
             status=found.status,
             expires_at=None if found.expires_at is None else _whole_seconds(found.expires_at),
             digest=found.release.digest,
@@ -109,7 +115,7 @@ class Outcome(Silent):
 
     def staging_at(self, index: str) -> None:
         """Take the URL of the index that the plans which follow are for."""
-        self._index = index
+        self._index = redact(index)
 
     def planned(self, plan: Plan) -> None:
         """Keep the plan."""
@@ -143,19 +149,28 @@ class Outcome(Silent):
             status=None,
             expires_at=None,
             digest=None,
-            files=tuple(
-                File(
-                    filename=artifact.filename,
-                    status=FileState.COMPLETED.value if artifact.filename in self._uploaded else None,
-                    step=decision.step.value,
-                    in_stage_file=False,
-                    size=artifact.size,
-                    sha256=artifact.hashes["sha256"],
-                )
-                for decision in plan.decisions
-                for artifact in (decision.artifact,)
+            files=(
+                *(self._decided(decision) for decision in plan.decisions),
+                *(_of_somebody_else(each.filename, _DELETE) for each in plan.pruned),
+                *(_of_somebody_else(filename, None) for filename in plan.foreign),
             ),
         )
+
+    def _decided(self, decision: Decision) -> File:
+        artifact = decision.artifact
+        there = decision.step is Step.KEEP or artifact.filename in self._uploaded
+        return File(
+            filename=artifact.filename,
+            status=FileState.COMPLETED.value if there else None,
+            step=decision.step.value,
+            in_stage_file=False,
+            size=artifact.size,
+            sha256=artifact.hashes["sha256"],
+        )
+
+
+def _of_somebody_else(filename: str, step: str | None) -> File:
+    return File(filename=filename, status=None, step=step, in_stage_file=False, size=None, sha256=None)
 
 
 def _key(project: object, version: object) -> tuple[str, str]:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
 
     from hatch_staged.client.upload_api import Client
+    from hatch_staged.desk import Desk
     from hatch_staged.protocol.simple import ProjectPage
-    from hatch_staged.releases import Desk
     from hatch_staged.stage.model import StagedRelease
 
 _Found = TypeVar("_Found", str, Version)
@@ -209,6 +209,8 @@ def _index_of(desk: Desk, stage: str, page: ProjectPage) -> str:
     told = page.staged_session
     if isinstance(told, UnsetType):
         raise ConfigurationError("the stage does not say of which index it is", where=redact(stage), hint="add --repo")
+    if mistake := repositories.url_mistake(told.index):
+        raise ProtocolError(f"the URL of the index, as the stage tells it, {mistake}", where=redact(stage))
     if not repositories.same_origin(told.index, stage):
         # credentials would go there later, to publish
         raise ConfigurationError(

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 # Session tokens are capabilities that sit in the path (PEP 694, "Publishing Session Token").  They cannot be told
 # from the rest by their place, which is the index's choice, so by their shape: 128 bits or more in one run
@@ -24,29 +21,35 @@ _URL = re.compile(r"https?://[^\s\"'<>]+")
 # What this process knows and must not show.  One set for all, because a traceback, or what an index echoes, passes
 # through code that has no idea whose secret may be in it.
 _HIDDEN: set[str] = set()
-#: A shorter one (characters) is part of too many words to be looked for in all of them.
+#: A shorter one (characters) is a part of too many words: it is hidden where it is one itself.
 _SHORTEST = 8
 
 
 def hide(*secrets: str | None) -> None:
     """Let `scrub` remove `secrets` from now on, wherever they turn up."""
-    _HIDDEN.update(secret for secret in secrets if secret and len(secret) >= _SHORTEST)
+    _HIDDEN.update(filter(None, secrets))
 
 
-def scrub(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return `text` with `***` in the place of all hidden secrets and of `secrets`, and with its URLs redacted.
+def scrub(text: str) -> str:
+    """Return `text` with `***` in the place of all hidden secrets, and with its URLs redacted.
 
     A secret is found as it is, and as a URL, JSON or Python's `repr` writes it.
     """
-    forms = {form for secret in (*_HIDDEN, *secrets) for form in _written(secret)}
+    forms = {form for secret in tuple(_HIDDEN) for form in _written(secret)}
     for form in sorted(forms, key=len, reverse=True):
-        text = text.replace(form, "***")
+        if form in text:
+            text = re.sub(_pattern(form), "***", text)
     return _URL.sub(lambda match: redact(match.group()), text)
 
 
-def _written(secret: str) -> set[str]:
-    forms = {secret, quote(secret, safe=""), quote(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1]}
-    return {form for form in forms if form}
+@lru_cache
+def _written(secret: str) -> frozenset[str]:
+    return frozenset({secret, quote(secret, safe=""), quote(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1]})
+
+
+def _pattern(form: str) -> str:
+    exact = re.escape(form)
+    return exact if len(form) >= _SHORTEST else rf"(?<!\w){exact}(?!\w)"
 
 
 def redact(url: str) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from hatch_staged.client import reconciliation, staging
+from hatch_staged.client.progress import unheard
 from hatch_staged.client.sending import SENDERS
 from hatch_staged.client.staging import OnInterrupt
 from hatch_staged.errors import (
@@ -28,10 +28,10 @@ from hatch_staged.stage import entries, liveness, stagefile
 from hatch_staged.stage.expected import missing
 from hatch_staged.stage.liveness import Published
 from hatch_staged.stage.model import StagedArtifact, StagedRelease, StageFile
-from hatch_staged.stage.session_tokens import SessionTokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from datetime import datetime, timedelta
 
     from hatch_staged.client.artifacts import Release
     from hatch_staged.client.progress import Reporter
@@ -39,65 +39,9 @@ if TYPE_CHECKING:
     from hatch_staged.client.sending import Sender
     from hatch_staged.client.signing import MakeSigner
     from hatch_staged.client.upload_api import Client
-    from hatch_staged.connections import Connections
+    from hatch_staged.desk import Desk
     from hatch_staged.protocol.messages import Session
     from hatch_staged.repositories import Repository
-
-
-def utc_now() -> datetime:
-    """Return the time."""
-    return datetime.now(timezone.utc)
-
-
-def unheard(text: str) -> None:
-    """Take a line that nobody reads."""
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What a user works with: the stage file, the indexes, the folder of downloads, the clock.
-
-    `repo` is the index that the user asked for this time, None for the configured one (`default_repo`).  `expected` are
-    patterns of the file names that a whole release has, by the configuration.  `share_token` is whether what is staged
-    or pulled is written into the stage file with its session token; `tokens` are those that are not there.
-    """
-
-    stage_file: Path
-    connections: Connections
-    cache: Path
-    repo: str | None
-    default_repo: str
-    now: Callable[[], datetime] = utc_now
-    expected: tuple[str, ...] = ()
-    share_token: bool = True
-    tokens: SessionTokens = field(default_factory=SessionTokens)
-
-    def read(self) -> StageFile:
-        """Return what the stage file says, with the session tokens that are not in it, as far as they are known.
-
-        Raises `ConfigurationError` if there is none, or a wrong one.
-        """
-        return self.tokens.fill(stagefile.load(self.stage_file))
-
-    def repository(self) -> Repository:
-        """Return the index that the user asked for, or the configured one."""
-        return self.connections.named(self.repo or self.default_repo)
-
-    def repository_of(self, release: StagedRelease) -> Repository:
-        """Return the index that `release` is staged on; raise `ConfigurationError` if the user asked for another."""
-        staged_on = self.connections.at(release.index, self.repo, self.default_repo)
-        if self.repo is not None and not self.connections.named(self.repo).is_at(staged_on.url):
-            raise ConfigurationError(
-                f"{label(release)} is staged on another index than --repo says",
-                where=redact(release.index),
-                hint="leave --repo out, or `hatch stage pull` from the other index",
-            )
-        return staged_on
-
-
-def label(release: StagedRelease) -> str:
-    """Return the name and version of `release`, for a person."""
-    return f"{release.project} {release.version}"
 
 
 def preview(
@@ -202,7 +146,7 @@ def live_in_stage_file(desk: Desk) -> tuple[StagedRelease, ...]:
     releases = in_stage_file(desk)
     live = tuple(release for release in releases if not release.status.terminal)
     if not live:
-        ended = ", ".join(f"{label(release)} was {release.status.value} already" for release in releases)
+        ended = ", ".join(f"{release.label} was {release.status.value} already" for release in releases)
         raise StageGoneError(ended, where=str(desk.stage_file))
     return live
 
@@ -252,9 +196,9 @@ def publish(
             if done:
                 error.what += f" (public already: {', '.join(done)})"
             raise
-        done.append(label(release))
+        done.append(release.label)
         for text in notices:
-            notice(f"{label(release)}: {text}")
+            notice(f"{release.label}: {text}")
         yield mark(desk, release, SessionState.PUBLISHED)
 
 
@@ -298,7 +242,7 @@ def _live_session(desk: Desk, release: StagedRelease, client: Client) -> Session
     """
     if release.session is None:
         raise ConfigurationError(
-            f"the stage file does not name the session of {label(release)}, only its stage",
+            f"the stage file does not name the session of {release.label}, only its stage",
             where=str(desk.stage_file),
             hint=f"hatch stage pull {release.project}=={release.version}, with credentials",
         )
@@ -306,10 +250,10 @@ def _live_session(desk: Desk, release: StagedRelease, client: Client) -> Session
         session = client.session(release.session)
     except StageGoneError as error:
         mark(desk, release, fate_of_forgotten(desk, release, client, error))
-        raise StageGoneError(f"{label(release)} was published already", where=redact(release.session)) from None
+        raise StageGoneError(f"{release.label} was published already", where=redact(release.session)) from None
     if session.status.terminal:
         mark(desk, release, session.status)
-        what = f"{label(release)} was {session.status.value} already"
+        what = f"{release.label} was {session.status.value} already"
         raise expired(release, session, desk.now()) or StageGoneError(what, where=redact(release.session))
     return session
 
@@ -321,7 +265,7 @@ def expired(release: StagedRelease, session: Session, now: datetime) -> StageGon
     """
     if session.status is not SessionState.CANCELED or session.expires_at > now:
         return None
-    what = f"{label(release)} expired at {session.expires_at:%Y-%m-%d %H:%M} UTC, or was canceled before"
+    what = f"{release.label} expired at {session.expires_at:%Y-%m-%d %H:%M} UTC, or was canceled before"
     return StageGoneError(what, where=redact(session.links.session), hint="hatch publish --staged stages it again")
 
 
@@ -349,12 +293,12 @@ def _ready_session(desk: Desk, release: StagedRelease, client: Client) -> Sessio
     incomplete = [f"{n} ({f.status.value})" for n, f in session.files.items() if f.status is not FileState.COMPLETED]
     if incomplete:
         raise ConflictError(
-            f"{label(release)} is not complete: {', '.join(incomplete)}", hint="hatch publish --staged finishes it"
+            f"{release.label} is not complete: {', '.join(incomplete)}", hint="hatch publish --staged finishes it"
         )
     different = _different(release, session, client)
     if different:
         raise ConflictError(
-            f"the session of {label(release)} does not hold what the stage file names: {', '.join(different)}",
+            f"the session of {release.label} does not hold what the stage file names: {', '.join(different)}",
             where=redact(session.links.session),
             hint=f"hatch stage pull {release.project}=={release.version}, and test that",
         )

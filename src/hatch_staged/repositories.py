@@ -78,8 +78,9 @@ def url_mistake(url: str) -> str | None:
     try:
         parts = urlsplit(url)
         _ = parts.port
-    except ValueError as error:
-        return f"is no URL: {error}"
+    except ValueError:
+        # not told which part: it may be one of a password, and Python quotes it
+        return "is no URL"
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         return "must be an http or https URL"
     if parts.username is not None or parts.password is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hatch_staged.errors import NotAllowedError, StageGoneError
 from hatch_staged.protocol.states import FileState, SessionState
-from hatch_staged.releases import expired, fate_of_forgotten, in_stage_file, label
+from hatch_staged.releases import expired, fate_of_forgotten, in_stage_file
 from hatch_staged.stage import liveness
 from hatch_staged.stage.liveness import Published
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hatch_staged.client.upload_api import Client
+    from hatch_staged.desk import Desk
     from hatch_staged.protocol.messages import Session
-    from hatch_staged.releases import Desk
     from hatch_staged.repositories import Repository
     from hatch_staged.stage.model import StagedArtifact, StagedRelease
     from hatch_staged.stage.use import Standing
@@ -108,7 +108,7 @@ def _as_the_session_says(release: StagedRelease, session: Session, now: datetime
         )
     ended = None
     if session.status.terminal:
-        ended = expired(release, session, now) or StageGoneError(f"{label(release)} is {session.status.value}")
+        ended = expired(release, session, now) or StageGoneError(f"{release.label} is {session.status.value}")
     return ReleaseStatus(release, session.status.value, session.expires_at, tuple(files), session.notices, ended)
 
 
@@ -124,7 +124,7 @@ def _ask_the_stage(desk: Desk, release: StagedRelease, repository: Repository) -
 
 
 def _published(release: StagedRelease) -> ReleaseStatus:
-    ended = StageGoneError(f"{label(release)} is published")
+    ended = StageGoneError(f"{release.label} is published")
     return ReleaseStatus(release, SessionState.PUBLISHED.value, release.expires_at, _as_staged(release), ended=ended)
 
 

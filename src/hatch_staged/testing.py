@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from hatch_staged import installing, termination
 from hatch_staged.errors import ConfigurationError, StagedError, WrongBytesError
 from hatch_staged.installing import Target, run_installer
-from hatch_staged.releases import in_stage_file, label
+from hatch_staged.releases import in_stage_file
 from hatch_staged.stage import installed, installers, precedence, selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from hatch_staged.desk import Desk
     from hatch_staged.installing import RunInstaller
-    from hatch_staged.releases import Desk
     from hatch_staged.stage.use import Standing
 
     #: Runs a command with these environment variables in that folder to its end; the exit code.
@@ -161,7 +161,7 @@ class _Bench:
         """Check what is installed; raise `StagedError` or `WrongBytesError` once all faults were told."""
         faulty, other_bytes = [], False
         for standing in standings:
-            name = label(standing.release)
+            name = standing.release.label
             dist_info = installed.dist_info(self.environment, standing.release.project)
             count, wrong = installed.check_record(dist_info, self.environment)
             faults = [str(each) for each in wrong]

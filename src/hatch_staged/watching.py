@@ -11,12 +11,12 @@ from hatch_staged.client.waiting import Waiter
 from hatch_staged.durations import render
 from hatch_staged.errors import UnreachableError
 from hatch_staged.protocol.states import SessionState
-from hatch_staged.releases import in_stage_file, label, mark
+from hatch_staged.releases import in_stage_file, mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from hatch_staged.releases import Desk
+    from hatch_staged.desk import Desk
     from hatch_staged.stage.model import StagedRelease
     from hatch_staged.status import ReleaseStatus
 
@@ -59,7 +59,7 @@ class _Watch:
             if within is None or not self._answered:
                 raise
             raise UnreachableError(
-                f"{label(self._release)} is neither published nor canceled after {render(within)}",
+                f"{self._release.label} is neither published nor canceled after {render(within)}",
                 hint="`hatch stage status` shows what it is",
             ) from None
 
@@ -67,7 +67,7 @@ class _Watch:
         self._answered = False
         found, pause = status.look(self._desk, self._release)
         self._answered = True
-        lines = [f"{label(self._release)} is {found.status}", *found.notices]
+        lines = [f"{self._release.label} is {found.status}", *found.notices]
         if found.ended is None and lines != self._told:
             self._told = lines
             for line in lines:

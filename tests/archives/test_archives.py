@@ -106,7 +106,7 @@ def damaged(draw: st.DrawFn, content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("layer", ["wheel", "sdist", "tar"])
-@settings(deadline=None, max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_damaged_archive_passes_or_is_refused_in_bounded_time_and_memory(layer: str, data: st.DataObject) -> None:
     """An sdist is damaged below its compression, too, which has a checksum of its own."""

@@ -278,7 +278,7 @@ def test_a_path_that_the_system_refuses_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("filename", [WHEEL, SDIST])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(data=st.data())
 def test_a_damaged_archive_is_found_or_refused_never_a_crash(
     tmp_path: Path, make_file: MakeFile, filename: str, data: st.DataObject
@@ -293,7 +293,7 @@ def test_a_damaged_archive_is_found_or_refused_never_a_crash(
         assert check(find((), root=tmp_path, default=tmp_path / "dist"), Plugins()) == []
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(
     chosen=st.lists(
         st.sampled_from(["dist", "dist/*", "dist/*.whl", f"dist/{SDIST}", f"./dist/{WHEEL}", "**/*-1.0*"]), min_size=1

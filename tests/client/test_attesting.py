@@ -89,8 +89,8 @@ def test_attestations_that_come_late_have_their_files_sent_again(
 
 @pytest.mark.parametrize(
     ("attesting", "version", "looks"),
-    [(False, "1.3", 1), (True, "1.2", 0), (True, "1.x", 0)],
-    ids=["takes none", "does not tell", "nor so"],
+    [(False, "1.3", 1), (True, "1.2", 0), (True, "1.x", 0), (True, f"1.{'9' * 5000}", 0)],
+    ids=["takes none", "does not tell", "nor so", "nor so long"],
 )
 def test_files_are_kept_where_sending_them_again_would_change_nothing(
     index: UploadServer, client: Client, make_release: MakeRelease, *, attesting: bool, version: str, looks: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from threading import Barrier, Event, Lock
 from typing import TYPE_CHECKING
@@ -26,6 +27,30 @@ def test_as_many_run_at_once_as_are_allowed() -> None:
         together.wait()
 
     Lanes(range(6), (3,), run).run()
+
+
+def test_an_interrupt_stops_them_even_while_they_are_begun_and_waits_for_their_end() -> None:
+    returned = Event()
+    alive: list[bool] = []
+
+    def run(job: int) -> None:
+        if job == 0:
+            signal.raise_signal(signal.SIGINT)
+        try:
+            for_ever(lanes.check)
+        except StoppedError:
+            alive.append(not returned.wait(0.1))
+            raise
+
+    for most in (1, 3):
+        returned.clear()
+        lanes = Lanes(range(3), (most,), run)
+        with pytest.raises(KeyboardInterrupt):
+            lanes.run()
+        returned.set()
+        assert lanes.interrupted
+    assert alive
+    assert all(alive)
 
 
 def test_nothing_to_do() -> None:

@@ -46,6 +46,11 @@ def test_files_are_not_read_and_raw_html_is_not_taken() -> None:
     assert fault(metadata(".. raw:: html\n\n   <b>text</b>\n"))
 
 
+def test_a_description_that_docutils_cannot_bear() -> None:
+    deep = "".join(f"{' ' * indent}a\n\n" for indent in range(sys.getrecursionlimit()))
+    assert "docutils gives up with RecursionError" in fault(metadata(deep))
+
+
 def test_a_description_of_comments_only() -> None:
     assert "No content rendered" in fault(metadata(".. nothing\n"))
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from tests.client.upload_server import Reply, UploadServer, reply
+from tests.hiding import hidden
 
 from hatch_staged.client.signing import Sigstore, ambient_signer, require_extra
 from hatch_staged.errors import ConfigurationError, NotAllowedError, StagedError
@@ -48,6 +51,24 @@ def test_credentials_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> Non
 
     with pytest.raises(NotAllowedError, match="the ambient credentials cannot be used"):
         ambient_signer()
+
+
+@pytest.mark.parametrize("answer", [Reply(500, b"\xff"), reply(500, "s3cret-of-the-job at https://u:pw@i.example/")])
+def test_a_service_that_fails(index: UploadServer, monkeypatch: pytest.MonkeyPatch, answer: Reply) -> None:
+    pytest.importorskip("pypi_attestations")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "s3cret-of-the-job")
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", f"{index.origin}/proof?v=1")
+    index.script("GET", "/proof", replace(answer, headers={"Connection": "close"}))
+
+    with (
+        hidden("s3cret-of-the-job"),
+        pytest.raises(NotAllowedError, match="the ambient credentials cannot be used") as caught,
+    ):
+        ambient_signer()
+
+    assert "s3cret" not in caught.value.what
+    assert "pw" not in caught.value.what
 
 
 def test_credentials_that_are_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.client.upload_server import DROP, LOSE, File, Reply, problem, reply
 
+from hatch_staged.client.lanes import StoppedError
 from hatch_staged.client.progress import Silent
 from hatch_staged.client.publication import Step
 from hatch_staged.client.reconciliation import LOOKS
@@ -680,6 +681,18 @@ def test_after_an_interrupt_the_user_is_told_what_the_session_holds(
     assert len(index.asked("POST", "/b/")) == 1
 
 
+def test_after_an_interrupt_nobody_has_to_read_hundreds_of_names(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    for build in range(300):
+        index.add_file(f"foo-1.0-{build}-cp310-abi3-win32.whl", status="pending" if build % 3 else "completed")
+
+    with pytest.raises(StagedError, match=r"\), .* and 291 more, 100 of all 301 completed") as caught:
+        stage(make_release(WHEEL), client, jobs=1, reporter=Silent(), senders={"http-post-bytes": interrupting})
+
+    assert caught.value.what.count("win32") == 10
+
+
 def test_an_interrupt_may_cancel(index: UploadServer, client: Client, make_release: MakeRelease) -> None:
     senders = {"http-post-bytes": interrupting}
 
@@ -708,6 +721,27 @@ def test_a_second_interrupt_ends_at_once(index: UploadServer, client: Client, ma
 
     with pytest.raises(KeyboardInterrupt):
         stage(make_release(WHEEL), client, jobs=1, reporter=Silent(), senders={"http-post-bytes": interrupting})
+
+
+def test_a_second_interrupt_ends_at_once_while_the_uploads_are_about_to_stop(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    ended = Event()
+
+    def stuck(_client: Client, _file: FileUploadSession, _artifact: Artifact, progress: Callable[[int], None]) -> None:
+        try:
+            interrupting(_client, _file, _artifact, progress)
+        except StoppedError:
+            signal.raise_signal(signal.SIGINT)
+            ended.wait(10)
+            raise
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            stage(make_release(WHEEL), client, jobs=1, reporter=Silent(), senders={"http-post-bytes": stuck})
+    finally:
+        ended.set()
+    assert not index.asked("GET", "/s$"), "nobody waits for what the session holds"
 
 
 def test_files_that_are_not_among_the_artifacts_are_deleted_if_the_user_wants_that(

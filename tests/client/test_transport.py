@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import sys
@@ -16,11 +17,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.client.conftest import NOON, SECRET
 from tests.client.proxy_server import ProxyServer
-from tests.client.upload_server import DROP, Reply, UploadServer, problem
+from tests.client.upload_server import DROP, TOKEN, UPLOAD_JSON, Reply, UploadServer, problem
 
 from hatch_staged.client import transport as module
 from hatch_staged.client.credentials import Credentials
 from hatch_staged.client.transport import MAX_REDIRECTS, Repeat, Transport
+from hatch_staged.client.upload_api import Client
 from hatch_staged.client.waiting import Patience, Waiter
 from hatch_staged.errors import ConfigurationError, ProtocolError, UnreachableError
 
@@ -409,6 +411,16 @@ def test_a_proxy_that_cannot_be_used_is_a_mistake_in_the_system(monkeypatch: pyt
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
 
+def test_a_line_that_no_server_may_send_is_shown_without_secrets(index: UploadServer, transport: Transport) -> None:
+    broken = Reply(307, headers={"Location": f"https://u:pw@i.example/\x00?token={SECRET}", "X-Odd": f"\x00{SECRET}"})
+    for header in broken.headers:
+        index.script("GET", "/any", Reply(307, headers={header: broken.headers[header]}))
+        with pytest.raises(UnreachableError, match="illegal header") as caught:
+            transport.exchange("GET", f"{index.origin}/any", headers={}, repeat=Repeat.UNSENT)
+        assert not [secret for secret in (SECRET, "u:pw", "token=") if secret in caught.value.what]
+        assert caught.value.what.isprintable()
+
+
 def test_a_header_that_cannot_be_sent_is_not_shown(index: UploadServer, transport: Transport) -> None:
     with pytest.raises(UnreachableError) as caught:
         transport.fetch(index.endpoint, headers={"X-Odd": "s3cret\n"})
@@ -476,15 +488,22 @@ def test_tls_with_an_authority_and_a_certificate_of_our_own(
         assert transport.exchange("GET", secure.endpoint, headers={}, repeat=Repeat.ALWAYS).status == 404
 
 
-def test_an_index_that_wants_a_certificate_gets_ours(certificate: Path, pauses: Pauses) -> None:
+@pytest.mark.parametrize("authority_given", [True, False])
+def test_an_index_that_wants_a_certificate_gets_ours_if_it_was_given(
+    certificate: Path, pauses: Pauses, monkeypatch: pytest.MonkeyPatch, *, authority_given: bool
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     context.load_verify_locations(certificate)
     context.verify_mode = ssl.CERT_REQUIRED
     with UploadServer(context) as strict:
-        for ours in (None, certificate):
+        for ours in (None, certificate, None):
             with Transport(
-                strict.endpoint, ca_cert=certificate, client_cert=ours, waiter=pauses.waiter(Patience(attempts=1))
+                strict.endpoint,
+                ca_cert=certificate if authority_given else None,
+                client_cert=ours,
+                waiter=pauses.waiter(Patience(attempts=1)),
             ) as transport:
                 if ours is None:
                     with pytest.raises(UnreachableError):
@@ -520,6 +539,19 @@ def test_the_trust_store_of_the_system_counts_unless_an_authority_is_given(
     assert caught.value.where == "SSL_CERT_FILE"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the trust store is no file")
+def test_the_trust_store_is_read_once(
+    secure: UploadServer, certificate: Path, tmp_path: Path, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "store.pem"
+    store.write_bytes(certificate.read_bytes())
+    monkeypatch.setenv("SSL_CERT_FILE", str(store))
+    for _ in range(2):
+        with Transport(secure.endpoint, waiter=pauses.waiter()) as transport:
+            assert transport.exchange("GET", secure.endpoint, headers={}, repeat=Repeat.ALWAYS).status == 404
+        store.unlink(missing_ok=True)
+
+
 def test_a_certificate_of_an_unknown_authority_ends_it_at_once(secure: UploadServer, pauses: Pauses) -> None:
     with (
         Transport(secure.endpoint, waiter=pauses.waiter()) as transport,
@@ -543,3 +575,20 @@ def test_nothing_leads_from_https_to_http(
             transport.trust(index.endpoint)
 
     assert index.seen == []
+
+
+def test_a_session_token_does_not_go_over_a_line_without_tls(
+    secure: UploadServer, certificate: Path, pauses: Pauses
+) -> None:
+    clear = f"http://127.0.0.1/stage/{TOKEN}/simple/"
+    told = json.dumps(secure.session() | {"status": "open"}).encode()
+    with_stage = told.replace(f"{secure.origin}/stage/{TOKEN}/simple/".encode(), clear.encode())
+    secure.script("POST", "/2.0/", Reply(201, with_stage, {"Content-Type": UPLOAD_JSON}))
+
+    with (
+        Client(Transport(secure.endpoint, ca_cert=certificate, waiter=pauses.waiter())) as client,
+        pytest.raises(ProtocolError, match="without TLS") as caught,
+    ):
+        client.create_or_join("foo", "1.0")
+
+    assert caught.value.where == "http://127.0.0.1/stage/***/simple/"

@@ -318,6 +318,19 @@ def test_a_file_is_announced_sent_and_completed(
     assert state is FileState.COMPLETED
 
 
+def test_while_a_file_is_processed_there_is_time_for_something_else(
+    index: UploadServer, client: Client, session: Session, artifact: Artifact, pauses: Pauses
+) -> None:
+    index.deferred_files = 3
+    passed: list[float] = []
+    file = client.create_file(session, artifact, "http-post-bytes")
+    client.send_bytes(http_post_bytes(file.mechanism), artifact, lambda _: None)
+
+    assert client.complete(file, meanwhile=lambda: passed.append(sum(pauses))) is FileState.COMPLETED
+
+    assert passed == [7, 8, 9]
+
+
 @pytest.mark.parametrize("change", [b"", b"longer", None])
 def test_a_file_that_is_not_as_it_was_hashed(
     client: Client, session: Session, artifact: Artifact, change: bytes | None

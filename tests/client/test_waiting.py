@@ -23,7 +23,7 @@ PATIENCE = Patience(attempts=5, shortest=1, longest=3, processing=10)
 def attempt(waiter: Waiter, **arguments: bool) -> None:
     """Fail until it is enough."""
     attempts = waiter.attempts(**arguments)
-    while attempts.pause():
+    while attempts.pause("it"):
         pass
 
 
@@ -42,20 +42,36 @@ def test_a_pause_is_any_part_of_what_it_may_be_but_never_less_than_the_index_ask
     chances = iter([0.5, 0.0, 0.25])
     attempts = Waiter(PATIENCE, slept.append, chance=lambda: next(chances)).attempts()
 
-    assert attempts.pause()
-    assert attempts.pause(7)
-    assert attempts.pause(0.1)
+    assert attempts.pause("it")
+    assert attempts.pause("it", 7)
+    assert attempts.pause("it", 0.1)
 
     assert slept == [0.5, 7, 0.75]
 
 
+def test_why_it_waits_is_told(pauses: Pauses) -> None:
+    told: list[str] = []
+    waiter = replace(pauses.waiter(PATIENCE), tell=told.append)
+    attempts = waiter.attempts()
+
+    assert attempts.pause("no answer")
+    assert attempts.pause("no answer again", 7)
+    assert not attempts.pause("it asks for too much", 1e6)
+    assert waiter.pause(1)
+    assert told == ["no answer; once more in 1.0 seconds", "no answer again; once more in 7.0 seconds"]
+
+    told.clear()
+    waiter.until_settled(lambda: (len(pauses), None), lambda slept: slept > 5)
+    assert told == ["the index is processing; it is asked again until it has done that"]
+
+
 def test_a_request_fails_for_a_bounded_time(pauses: Pauses) -> None:
     attempts = pauses.waiter(replace(PATIENCE, failing=20)).attempts()
-    assert attempts.pause(15)
+    assert attempts.pause("it", 15)
     pauses.append(4)
-    assert not attempts.pause(2), "a request that timed out takes its time, too"
-    assert pauses.waiter(replace(PATIENCE, failing=20)).attempts().pause(20)
-    assert not pauses.waiter(replace(PATIENCE, failing=20)).attempts().pause(21)
+    assert not attempts.pause("it", 2), "a request that timed out takes its time, too"
+    assert pauses.waiter(replace(PATIENCE, failing=20)).attempts().pause("it", 20)
+    assert not pauses.waiter(replace(PATIENCE, failing=20)).attempts().pause("it", 21)
 
 
 def test_all_failures_together_take_a_bounded_time(pauses: Pauses) -> None:
@@ -80,6 +96,10 @@ def test_all_failures_together_take_a_bounded_time(pauses: Pauses) -> None:
         ("Sun, 22 Nov 2026 12:00:30 GMT", 30),
         ("Sun, 22 Nov 2026 12:00:30 -0000", 30),
         ("Sun, 22 Nov 2026 11:00:00 GMT", 0),
+        ("9" * 400, 86_400),
+        ("Sun, 29 Nov 2026 12:00:30 GMT", 86_400),
+        ("Sun, 22 Nov 99999999999 12:00:00 GMT", None),
+        ("Sun, 22 Nov 2026 12:00:00 +99999999999999999999", None),
     ],
 )
 def test_retry_after(pauses: Pauses, header: str | None, seconds: float | None) -> None:

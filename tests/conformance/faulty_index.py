@@ -24,6 +24,7 @@ from tests.conformance.configurations import CONFIGURATIONS
 from tests.conformance.faults.means import Faults
 from tests.conformance.membership import DOOR, OTHER
 from tests.conformance.mutants import MUTANTS
+from tests.index import empty
 
 from hatch_staged.index import background, projects, server, tokens, worker
 from hatch_staged.index.app import create_app
@@ -67,6 +68,7 @@ def main(configuration_name: str) -> None:
 
 def _serve(configuration: Configuration, order: Order) -> None:
     folder = Path(order.data_dir)
+    empty.database(folder)
     with open_index(folder) as index:
         owner, other = tokens.create(index, user="alice"), tokens.create(index, user=OTHER)
 

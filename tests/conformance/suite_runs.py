@@ -1,12 +1,13 @@
 """Runs the suite as often as it is told: ``python -m tests.conformance.suite_runs``.
 
-Python, pytest and the suite are loaded once, as that takes longer than most runs: each run is a copy of this process.
-A line that it reads has the arguments of the suite and the file for what it prints, as JSON; the answer is a line with
-how that ended.
+Python, pytest, the suite and its checks are loaded once, as that takes longer than most runs: each run is a copy of
+this process.  A line that it reads has the arguments of the suite and the file for what it prints, as JSON; the answer
+is a line with how that ended.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING
 
 from hatch_staged.conformance import preconditions, run, verdict  # noqa: F401 - what the command imports where it runs
 from hatch_staged.conformance.command import conformance
+from hatch_staged.conformance.target import Target
+from hatch_staged.conformance.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +27,19 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run what is ordered."""
+    _load()
     while line := sys.stdin.readline():
         arguments, printed = json.loads(line)
         print(_run(arguments, Path(printed)), flush=True)  # noqa: T201 - that is how it answers
+
+
+def _load() -> None:
+    # No check covers this: all are read, none is run, and nobody is asked.
+    run.run(Target("http://127.0.0.1/", token=""), only=["nothing"])
+    Wire(limit=0).close()
+    # What is there by now stays: no copy looks for garbage in it.
+    gc.collect()
+    gc.freeze()
 
 
 if sys.platform == "win32":

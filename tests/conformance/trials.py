@@ -135,10 +135,9 @@ class Workshop:
 
 
 def _variables() -> dict[str, str]:
-    # Without it, pytest compiles all checks for each run.
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     # Where uv is, which is installed with Hatch.
-    return kept | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])}
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**os.environ, "PATH": path}
 
 
 def _unmeasured() -> dict[str, str]:

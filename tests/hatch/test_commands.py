@@ -34,13 +34,22 @@ def group() -> tuple[click.Group, list[dict[str, Any]]]:
 
 def test_extending_twice_changes_nothing(hatch: click.Group) -> None:
     extend(hatch)
+    group = hatch.commands["stage"]
     options = list(hatch.commands["publish"].params)
     callback = hatch.commands["publish"].callback
     extend(hatch)
-    assert hatch.commands["stage"] is stage
+    assert hatch.commands["stage"] is group
     assert hatch.commands["publish"].params == options
     assert hatch.commands["publish"].callback is callback
     assert [option.name for option in options].count("staged") == 1
+
+
+def test_the_group_is_that_of_the_command_of_its_own(hatch: click.Group) -> None:
+    extend(hatch)
+    listed = CliRunner().invoke(hatch, ["--help"]).output
+    assert f"stage    {stage.short_help}" in listed
+    shown = CliRunner().invoke(hatch, ["stage", "--help"]).output
+    assert shown.partition("\n")[2] == CliRunner().invoke(stage, ["--help"]).output.partition("\n")[2]
 
 
 def test_a_group_of_hatchs_own_stays(hatch: click.Group) -> None:

@@ -11,18 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 import pytest
-from packaging.utils import canonicalize_name
-from packaging.version import Version
 from rich.console import Console
+from tests.test_outcome import FOUND, RELEASE, TOKEN
 
 from hatch_staged.client.credentials import Credentials
 from hatch_staged.errors import ConfigurationError, StagedError, StageGoneError
 from hatch_staged.hatch import display
 from hatch_staged.outcome import Outcome
-from hatch_staged.protocol.states import SessionState
 from hatch_staged.releases import Extension
-from hatch_staged.stage.model import StagedArtifact, StagedRelease
-from hatch_staged.status import FileStatus, ReleaseStatus
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -37,33 +33,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("home")
 
 NOW = datetime(2026, 11, 22, 7, tzinfo=timezone.utc)
-EXPIRES = datetime(2026, 11, 29, 8, tzinfo=timezone(timedelta(hours=1)))
-TOKEN = "u" * 43
-ARTIFACT = StagedArtifact(
-    "foo-1.0.tar.gz", f"https://i.test/stage/{TOKEN}/foo-1.0.tar.gz", None, 2500, {"sha256": "a" * 64}
-)
-RELEASE = StagedRelease(
-    project=canonicalize_name("foo"),
-    version=Version("1.0"),
-    requires_python=None,
-    artifacts=(ARTIFACT,),
-    index="https://i.test/upload/",
-    session="https://i.test/upload/sessions/1",
-    stage=f"https://i.test/stage/{TOKEN}/simple/",
-    session_token=TOKEN,
-    status=SessionState.OPEN,
-    expires_at=EXPIRES,
-)
-OPEN = ReleaseStatus(
-    RELEASE,
-    "open",
-    EXPIRES,
-    (
-        FileStatus("foo-1.0-py3-none-any.whl", "error", None, ("it is broken",)),
-        FileStatus("foo-1.0.tar.gz", "completed", ARTIFACT),
-    ),
-    ("be quick",),
-)
 
 
 def told(error: BaseException, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str]]:
@@ -139,14 +108,14 @@ def test_the_console_for_errors_is_like_hatchs(make_app: Callable[[], Applicatio
 
 
 def test_the_status_for_a_person() -> None:
-    assert display.as_text(OPEN, NOW).splitlines() == [
+    assert display.as_text(FOUND, NOW).splitlines() == [
         "foo 1.0 on https://i.test/upload/: open, expires in 7 days (2026-11-29T07:00:00Z)",
         "  be quick",
         "  foo-1.0-py3-none-any.whl  error  not in the stage file",
         "    it is broken",
         f"  foo-1.0.tar.gz  completed  2.5 kB  sha256:{'a' * 64}",
     ]
-    gone = replace(OPEN, status="gone", files=(), notices=(), ended=StageGoneError("gone"))
+    gone = replace(FOUND, status="gone", files=(), notices=(), ended=StageGoneError("gone"))
     assert display.as_text(gone, NOW) == "foo 1.0 on https://i.test/upload/: gone"
 
 
@@ -182,7 +151,11 @@ def test_a_traceback_has_no_secrets(capsys: pytest.CaptureFixture[str], monkeypa
     monkeypatch.setenv("HATCH_DEBUG", "1")
     found = Credentials("anna", "pass/w\u00f6rd 'of' anna")
     secrets = (found.secret, found.authorization.partition(" ")[2], TOKEN)
-    for error in (ValueError(*secrets), ValueError(f"{found.secret} at {RELEASE.stage}"), KeyError(found.secret)):
+    for error in (
+        ValueError(*secrets),
+        ValueError(f"\x07{found.secret} at {RELEASE.stage}"),
+        KeyError(found.secret),
+    ):
         try:
             raise error
         except LookupError as cause:
@@ -194,4 +167,5 @@ def test_a_traceback_has_no_secrets(capsys: pytest.CaptureFixture[str], monkeypa
         text = "\n".join(lines)
         assert "Traceback" in text
         assert "***" in text
+        assert all(line.isprintable() for line in lines)
         assert not [secret for secret in (*secrets, repr(found.secret)[1:-1]) if secret in text]

@@ -149,6 +149,14 @@ def test_what_is_sent_once_more_has_one_bar() -> None:
     assert "0.0/2.0 kB" in last
 
 
+def test_what_never_began_takes_nothing_back() -> None:
+    where, written = console(terminal=True)
+    with Bars(where) as reporter:
+        reporter.planned(plan(Step.UPLOAD, Step.UPLOAD))
+        reporter.advanced(WHEEL, 0)
+    assert "0.0/4.0 kB" in written.getvalue()
+
+
 def test_a_long_name_leaves_room_for_what_moves() -> None:
     written = io.StringIO()
     narrow = Console(file=written, force_terminal=True, width=70, color_system=None, legacy_windows=False)

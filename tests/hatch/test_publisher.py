@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,9 @@ from tests.client.upload_server import Reply, UploadServer, reply
 from tests.index.building import build
 
 from hatch_staged import releases
+from hatch_staged.client import waiting
 from hatch_staged.client.staging import OnInterrupt
+from hatch_staged.client.waiting import Waiter
 from hatch_staged.hatch.staging import Options
 
 if TYPE_CHECKING:
@@ -189,6 +192,25 @@ def test_what_is_expected_is_told_and_needed_to_publish(
     ended = run("publish", "--staged", "-a", team.secret, *option)
     assert "Not there yet" not in ended.stderr
     assert run("stage", "publish", "-y", "-a", team.secret).exit_code == 0
+
+
+def test_what_has_to_be_asked_again_is_told_to_who_wants_to_know(
+    run: Run, checkout: Checkout, maintainer: Maintainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "Waiter", partial(Waiter, sleep=lambda _seconds: None))
+    maintainer.build("foo-1.0.tar.gz")
+    stage = ("publish", "--staged", "-a", "secret")
+    with UploadServer() as index:
+        checkout.configure(f'[tool.hatch.publish.staged]\nrepo = "{index.endpoint}"')
+        for command in (stage, ("stage", "status", "-a", "secret")):
+            for option, times in (("--verbose", 1), ("--no-color", 0)):
+                index.script("GET", "/s$", Reply(503))
+                ended = run(option, *command)
+                assert ended.exit_code == 0, ended.output
+                told = f"{index.origin}/odd/place/s: the index failed (503); once more in "
+                assert ended.stderr.count(told) == times
+        index.deferred_publish = 2
+        assert "the index is processing" in run("-v", "stage", "publish", "-y", "-a", "secret").stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there nobody can be asked to end")

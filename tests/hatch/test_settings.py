@@ -72,24 +72,30 @@ def test_the_project_comes_before_the_user() -> None:
 @pytest.mark.parametrize(
     ("table", "mistake"),
     [
-        ({"repo": 1}, "repo must be a non-empty string"),
-        ({"repo": ""}, "repo must be a non-empty string"),
+        ({"repo": 1}, "repo must be a non-empty string of printable characters"),
+        ({"repo": ""}, "repo must be a non-empty string of printable characters"),
+        ({"repo": "te\x1b[2Jam"}, "repo must be a non-empty string of printable characters"),
         ({"repo": "ftp://x/"}, "repo must be an http or https URL"),
-        ({"stage-file": []}, "stage-file must be a non-empty string"),
+        ({"stage-file": []}, "stage-file must be a non-empty string of printable characters"),
         ({"jobs": 0}, "jobs must be a whole number of at least 1"),
         ({"jobs": True}, "jobs must be a whole number of at least 1"),
         ({"jobs": "4"}, "jobs must be a whole number of at least 1"),
-        ({"expected": "*.whl"}, "expected must be a list of non-empty strings"),
-        ({"expected": [""]}, "expected must be a list of non-empty strings"),
+        ({"expected": "*.whl"}, "expected must be a list of non-empty strings of printable characters"),
+        ({"expected": [""]}, "expected must be a list of non-empty strings of printable characters"),
+        ({"expected": ["*.whl\x07"]}, "expected must be a list of non-empty strings of printable characters"),
         ({"disable": "yes"}, "disable must be true or false"),
         ({"share-token": 0}, "share-token must be true or false"),
         ({"repos": []}, "repos must be a table"),
         ({"repos": {"team": URL}}, "repos.team must be a table"),
         ({"repos": {"team": {}}}, "repos.team.url is missing: the Upload 2.0 root endpoint"),
-        ({"repos": {"team": {"url": ""}}}, "repos.team.url must be a non-empty string"),
+        ({"repos": {"team": {"url": ""}}}, "repos.team.url must be a non-empty string of printable characters"),
         ({"repos": {"team": {"url": "file:///x"}}}, "repos.team.url must be an http or https URL"),
         ({"repos": {"team": {"url": URL, "simple": "x"}}}, "repos.team.simple must be an http or https URL"),
-        ({"repos": {"team": {"url": URL, "user": 1}}}, "repos.team.user must be a non-empty string"),
+        (
+            {"repos": {"team": {"url": URL, "user": 1}}},
+            "repos.team.user must be a non-empty string of printable characters",
+        ),
+        ({"repos": {"te\x07am": {"url": URL}}}, "repos.te\x07am must have a name of printable characters"),
         ({"repos": {"local": {"url": URL}}}, "repos.local has a meaning already: choose another name"),
         ({"repos": {"main": {"url": URL}}}, "repos.main has a meaning already: choose another name"),
     ],
@@ -118,11 +124,15 @@ def test_credentials_are_refused_everywhere(key: str) -> None:
 
 
 def test_credentials_in_urls_are_refused() -> None:
-    url = "https://me:s3cret@index.example/"
-    for table in ({"repo": url}, {"repos": {"t": {"url": url}}}, {"repos": {"t": {"url": URL, "simple": url}}}):
-        [found] = mistakes(table)
-        assert "must not hold a user name or a password" in found
-        assert "s3cret" not in found
+    for url, mistake in (
+        ("https://me:s3cret@index.example/", "must not hold a user name or a password"),
+        ("https://me:s3cret/of/me@index.example/", "is no URL"),
+        ("https://[s3cret@index.example/", "is no URL"),
+    ):
+        for table in ({"repo": url}, {"repos": {"t": {"url": url}}}, {"repos": {"t": {"url": URL, "simple": url}}}):
+            [found] = mistakes(table)
+            assert mistake in found
+            assert "s3cret" not in found
 
 
 def test_all_mistakes_at_once() -> None:

@@ -99,7 +99,7 @@ def test_hatch_works_on_when_it_cannot_be_extended() -> None:
     # as where our own installation is damaged
     code = """if True:
         import sys
-        sys.modules["hatch_staged.cli"] = None
+        sys.modules["hatch_staged.hatch.commands"] = None
         from hatch.cli import hatch
         print("stage" in hatch.commands)
         hatch(["--version"])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from starlette.testclient import TestClient
+from tests.index import empty
 
 from hatch_staged.index import tokens
 from hatch_staged.index.app import create_app
@@ -101,7 +102,7 @@ def clock() -> Clock:
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     """Return an empty database."""
-    database = open_sqlite(tmp_path / "index.sqlite3")
+    database = open_sqlite(empty.database(tmp_path))
     yield database
     database.close()
 

@@ -61,8 +61,13 @@ def test_large_file_is_completed_later(
 def test_limit_is_the_largest_size_that_is_completed_at_once(
     index: Index, alice: Principal, session: PublishingSession, room: int, state: FileState
 ) -> None:
-    index = replace(index, limits=Limits(immediate_size=len(WHEEL.data) + room))
-    assert uploading.stage(index, alice, session, WHEEL).file.state is state
+    sdist = build("foo-1.0.tar.gz")
+    index = replace(index, limits=Limits(immediate_size=len(sdist.data) + room))
+    assert uploading.stage(index, alice, session, sdist).file.state is state
+
+
+def test_little_is_read_of_a_wheel() -> None:
+    assert completion.inspected_size(WHEEL.filename, 64_000) == 1000
 
 
 def test_file_that_is_not_valid_is_in_error_and_says_why(

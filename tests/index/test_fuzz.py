@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 FUZZED = settings(
     max_examples=int(os.environ.get("HATCH_STAGED_FUZZ", "50")),
-    deadline=None,
     database=None,
     derandomize="HATCH_STAGED_FUZZ" not in os.environ,
     # The index is the same for all examples; each leaves something in it, or nothing.

@@ -90,7 +90,6 @@ def test_answers_are_as_described(  # noqa: PLR0917 - fixtures
 
     @hypothesis.settings(
         max_examples=EXAMPLES,
-        deadline=None,
         database=None,
         derandomize="HATCH_STAGED_FUZZ" not in os.environ,
         suppress_health_check=list(hypothesis.HealthCheck),

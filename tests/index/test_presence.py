@@ -62,6 +62,30 @@ def test_server_that_does_not_stop_is_reported(data_dir: Path) -> None:
             presence.stop(data_dir, patience=0)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is waited for a moment")
+def test_a_server_that_has_ended_is_not_waited_for_until_its_parent_looks(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_dir.mkdir()
+    monkeypatch.setattr(presence, "_LAST_MOMENT", 3600)
+    program = """if True:
+        import pathlib, signal, sys
+        from hatch_staged.index import presence
+        with presence.exclusive(pathlib.Path(sys.argv[1])):
+            presence.announce(pathlib.Path(sys.argv[1]), "http://127.0.0.1:1/")
+            print(flush=True)
+            signal.pause()
+    """
+    command = [sys.executable, "-c", program, str(data_dir)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as server, ThreadPoolExecutor(1) as pool:
+        assert server.stdout is not None
+        server.stdout.readline()
+        try:
+            assert pool.submit(presence.stop, data_dir).result(timeout=60)
+        finally:
+            server.wait()
+
+
 def test_to_look_needs_nothing_of_the_server() -> None:
     """Whoever stages at the local index looks every time, and its imports would take longer than all the rest."""
     program = "import sys, hatch_staged.local, hatch_staged.hatch.publisher; print({*sys.modules} & {*sys.argv})"

@@ -8,13 +8,15 @@ import tempfile
 from datetime import timedelta
 from enum import Enum
 from functools import cache, partial
+from hashlib import shake_128
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from tests.index import uploading
+from tests.conftest import STORIES
+from tests.index import empty, uploading
 from tests.index.building import Built, build
 from tests.index.conftest import Clock
 
@@ -69,8 +71,8 @@ class Step(Enum):
 def distributions(version: str) -> list[Built]:
     return [
         build(f"foo-{version}-py3-none-any.whl"),
-        build(f"foo-{version}.tar.gz"),
-        build(f"foo-{version}-cp312-none-any.whl", content=bytes(10_000)),
+        build(f"foo-{version}-cp312-none-any.whl"),
+        build(f"foo-{version}.tar.gz", content=shake_128(b"does not compress").digest(10_000)),
     ]
 
 
@@ -86,7 +88,7 @@ class ReleaseMachine(RuleBasedStateMachine):
         self.clock = Clock()
         numbers = itertools.count()
         self.index = Index(
-            open_sqlite(Path(self.folder.name) / "index.sqlite3"),
+            open_sqlite(empty.database(Path(self.folder.name))),
             MemoryObjects(),
             clock=self.clock,
             new_token=lambda: f"r{next(numbers)}",
@@ -364,4 +366,4 @@ class ReleaseMachine(RuleBasedStateMachine):
 
 
 TestRelease = ReleaseMachine.TestCase
-TestRelease.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
+TestRelease.settings = settings(max_examples=STORIES, stateful_step_count=40)

@@ -54,6 +54,7 @@ class Machine:
     name: str
     folder: Path
     home: Path
+    installer_caches: dict[str, str]
     given: Mapping[str, str]
     log: list[str]
 
@@ -61,7 +62,8 @@ class Machine:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         self.home.mkdir(parents=True)
-        self._variables = {**console_pages.variables(self.home), "CI": "true", **self.given}
+        known = console_pages.variables(self.home, self.installer_caches)
+        self._variables = {**known, "CI": "true", **self.given}
         # Environments are shared by all jobs, to be made once; what is in them, each job sees to.
         environments = self.folder.parent / "environments"
         (self.home / "hatch.toml").write_text(
@@ -97,6 +99,7 @@ class Service:
 
     work: Path
     repository: Path
+    installer_caches: dict[str, str]
     settings: Mapping[str, str]
     secrets: Mapping[str, Mapping[str, str]]
     log: list[str] = field(default_factory=list)
@@ -112,7 +115,7 @@ class Service:
     def machine(self, job: str, **given: str) -> Machine:
         """Return a machine for `job` that nobody has used."""
         home = self.work / "homes" / f"{type(self).__name__}-{next(self._numbers)}"
-        return Machine(job, self.work / "job", home, given, self.log)
+        return Machine(job, self.work / "job", home, self.installer_caches, given, self.log)
 
     def check_out(self, folder: Path) -> None:
         """Put the repository into `folder`."""

@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.index import empty
+
+from hatch_staged.index import presence, tokens
+from hatch_staged.index.core import open_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,16 +126,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def shared_variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return what all people share: the machine, and the installers' caches, so that no test downloads twice."""
-    caches = tmp_path_factory.getbasetemp().parent / "installer-caches"
+def shared_variables(installer_caches: dict[str, str]) -> dict[str, str]:
+    """Return what all people share: the machine, and the installers' caches."""
     kept = {
         n: v for n, v in os.environ.items() if not n.startswith(("HATCH_", "VIRTUAL_ENV", "PYTEST_", "PIP_NO_CACHE"))
     }
     return {
         **kept,
-        "PIP_CACHE_DIR": str(caches / "pip"),
-        "UV_CACHE_DIR": str(caches / "uv"),
+        **installer_caches,
         "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
         "PYTHONIOENCODING": "utf-8",
         "NO_COLOR": "1",
@@ -155,9 +157,7 @@ def make_person(tmp_path: Path, shared_variables: dict[str, str]) -> Iterator[Ca
 
     yield make
     for person in people:
-        if (person.home / "data" / "staged" / "index" / "serve.json").exists():
-            ended = person.stage("serve", "--stop", cwd=person.home)
-            assert ended.code == 0, ended.err
+        presence.stop(person.home / "data" / "staged" / "index")
 
 
 @pytest.fixture
@@ -239,8 +239,9 @@ def index(tmp_path: Path, make_person: Callable[[str], Person]) -> Iterator[Runn
     """Run an index on a free port, as its operator would."""
     operator = make_person("operator")
     data = tmp_path / "index-data"
-    token = operator.stage("token", "create", "--data-dir", str(data), "--user", "release-manager", cwd=tmp_path)
-    assert token.code == 0, token.err
+    empty.database(data)
+    with open_index(data) as opened:
+        token = tokens.create(opened, user="release-manager")
     serve = [sys.executable, "-m", "hatch_staged", "serve", "--port", "0", "--data-dir", str(data)]
     with subprocess.Popen(
         serve, cwd=tmp_path, env=operator.variables, stdout=subprocess.PIPE, encoding="utf-8"
@@ -248,6 +249,6 @@ def index(tmp_path: Path, make_person: Callable[[str], Person]) -> Iterator[Runn
         assert process.stdout is not None
         announced = re.search(r"http://\S+", process.stdout.readline())
         assert announced is not None
-        yield RunningIndex(announced[0], token.out.strip(), data)
+        yield RunningIndex(announced[0], token, data)
         process.terminate()
         assert process.wait(PATIENCE) == 0

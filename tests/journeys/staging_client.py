@@ -20,6 +20,7 @@ from hatch_staged.client.progress import Silent
 from hatch_staged.client.transport import Transport
 from hatch_staged.client.upload_api import Client
 from hatch_staged.client.waiting import Waiter
+from hatch_staged.desk import Desk
 from hatch_staged.errors import StagedError
 from hatch_staged.repositories import Repository
 
@@ -48,7 +49,7 @@ def main(url: str, folder: str, jobs: str) -> int:
     """Stage; return the exit code."""
     root = Path(folder)
     connections = cast("Connections", HastyConnections())
-    desk = releases.Desk(root / ".stage.toml", connections, root / "cache", None, "team")
+    desk = Desk(root / ".stage.toml", connections, root / "cache", None, "team")
     try:
         with termination.like_an_interrupt():
             found = artifacts.find((), root=root, default=root / "dist")

@@ -67,7 +67,9 @@ def mend_tests(repository: Path) -> None:
 
 @pytest.mark.skipif(not has_bash(), reason="the services run bash")
 @pytest.mark.usefixtures("home")
-def test_a_release_goes_through_both_services(team: TeamIndex, repository: Path, tmp_path: Path) -> None:
+def test_a_release_goes_through_both_services(
+    team: TeamIndex, repository: Path, tmp_path: Path, installer_caches: dict[str, str]
+) -> None:
     def token(*permissions: Permission) -> str:
         return tokens.create(team.index, user="ci", projects=["lighthouse"], permissions=permissions)
 
@@ -76,12 +78,14 @@ def test_a_release_goes_through_both_services(team: TeamIndex, repository: Path,
     github = GitHub(
         tmp_path,
         repository,
+        installer_caches,
         {"STAGING_INDEX": team.url},
         {"": {"STAGE_TOKEN": may_stage}, "release": publisher, "discard": publisher},
     )
     gitlab = GitLab(
         tmp_path,
         repository,
+        installer_caches,
         {"HATCH_INDEX_REPO": team.url},
         {
             "": {},

@@ -65,12 +65,10 @@ def ways(tmp_path: Path) -> Iterator[list[Way]]:
 
 
 @pytest.fixture
-def variables(tmp_path: Path) -> dict[str, str]:
+def variables() -> dict[str, str]:
     """Return the variables of the clients: killed processes leave no measurements, or half ones."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE_", "HATCH_"))}
-    # Without it, each of them compiles all that it imports.
-    kept.pop("PYTHONDONTWRITEBYTECODE", None)
-    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(tmp_path / "compiled")}
+    return {**kept, "PYTHONPATH": str(ROOT)}
 
 
 class Work(Enum):

@@ -107,6 +107,7 @@ def test_only_this_version_is_read(example: dict[str, Any], kind: type[msgspec.S
         (SESSION, Session, "status", "cancelled"),
         (SESSION, Session, "status", "completed"),
         (SESSION, Session, "expires-at", "2030-08-01T12:00:00"),
+        (SESSION, Session, "expires-at", "0001-01-01T00:00:00+14:00"),
         (FILE_UPLOAD_SESSION, FileUploadSession, "status", "open"),
         (CREATE_FILE, CreateFile, "size", -1),
         (CREATE_FILE, CreateFile, "size", "1000"),

@@ -48,6 +48,7 @@ SDIST = "foo-1.2.0.tar.gz"
         ({"hashes": {"sha256": "00" * 32, "md5": "xyz"}}, "hashes.md5"),
         ({"hashes": {"sha256": "00" * 32, "MD 5": "00"}}, "hashes"),
         ({"upload_time": datetime(2026, 1, 1)}, "upload-time"),  # noqa: DTZ001 - that is what is refused
+        ({"upload_time": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))}, "upload-time"),
     ],
 )
 def test_an_artifact_is_refused_by_its_key(make_artifact: MakeArtifact, fields: dict[str, Any], key: str) -> None:

@@ -25,7 +25,7 @@ from hatch_staged.protocol import messages, problems
 from hatch_staged.redaction import redact, scrub
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
 #: More than this of what an index says helps nobody (characters).
 _LONGEST = 500
@@ -74,7 +74,7 @@ _GONE = _Meaning(
     "the index does not know {}",
     "if it was canceled or has expired, `hatch publish --staged` makes a new one",
 )
-_FAILING = _Meaning(FailingError, "the index kept failing", "try again later")
+_FAILING = _Meaning(FailingError, "the index failed", "try again later")
 _REFUSED = _Meaning(StagedError, "the index refused")
 
 _BY_STATUS: Mapping[int, _Meaning] = MappingProxyType(
@@ -149,13 +149,13 @@ def decode(answer: Answer, kind: type[_Decoded], asked: Asked) -> _Decoded:
         ) from None
 
 
-def refusal(answer: Answer, asked: Asked, secrets: Collection[str] = ()) -> StagedError:
+def refusal(answer: Answer, asked: Asked) -> StagedError:
     """Return the error that an unsuccessful answer is.
 
-    What the index says goes into it, as far as it is a problem details object, without any of `secrets`.
+    What the index says goes into it, as far as it is a problem details object.
     """
     problem = problems.decode(answer.body)
-    said = printable(problem.sentences(), secrets) if problem else ""
+    said = printable(problem.sentences()) if problem else ""
     if asked is Asked.ROOT and _foreign(answer, problem):
         return _does_not_speak(answer, f"it answers {answer.status} {said}".strip())
     if answer.redirected:
@@ -168,9 +168,9 @@ def refusal(answer: Answer, asked: Asked, secrets: Collection[str] = ()) -> Stag
     return meaning.error(told, where=redact(answer.url), hint=meaning.hint)
 
 
-def printable(text: str, secrets: Collection[str] = ()) -> str:
+def printable(text: str) -> str:
     """Return `text` of a foreign origin as one line of bearable length, without control characters and secrets."""
-    text = one_line(scrub(text, secrets))
+    text = one_line(scrub(text))
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 

@@ -54,8 +54,11 @@ def late(plan: Plan, session: Session, page: ProjectPage | None, client: Client,
 def _listed_without(page: ProjectPage | None) -> frozenset[str]:
     if page is None:
         return frozenset()
-    version = page.meta.api_version.split(".")
-    if not all(part.isdecimal() for part in version) or tuple(map(int, version)) < _TELLS_SINCE:
+    try:
+        version = tuple(map(int, page.meta.api_version.split(".")))
+    except ValueError:
+        return frozenset()
+    if version < _TELLS_SINCE:
         return frozenset()
     return frozenset(file.filename for file in page.files if file.provenance is None)
 

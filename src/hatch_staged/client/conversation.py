@@ -37,8 +37,6 @@ class Conversation:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        #: what no error may show, whatever the index echoes
-        self.secrets = transport.secrets
 
     def ask(
         self,
@@ -77,7 +75,7 @@ class Conversation:
             try:
                 return ask()
             except (FailingError, GarbledError) as error:
-                if not attempts.pause(error.retry_after):
+                if not attempts.pause(f"{error.where}: {error.what}", error.retry_after):
                     raise
                 failed = True
                 found = look()
@@ -90,7 +88,7 @@ class Conversation:
 
     def refusal(self, answer: Answer, asked: Asked) -> StagedError:
         """Return the error that an unsuccessful answer is."""
-        error = refusal(answer, asked, self.secrets)
+        error = refusal(answer, asked)
         if isinstance(error, FailingError):
             error.retry_after = self.wanted_pause(answer)
         return error
@@ -124,27 +122,22 @@ class Conversation:
         for link in (*links, *(file.link for file in session.files.values())):
             if link is not None:
                 self._transport.trust(link)
-        if session.session_token:
-            self.secrets.add(session.session_token)
-            hide(session.session_token)
+        hide(session.session_token)
+        if session.links.stage is not None:
+            self._transport.safe(session.links.stage)
         for filename in session.files:
             self._refuse_unshowable(filename, answer.url)
         files = {
-            name: msgspec.structs.replace(file, notices=self._shown(file.notices))
-            for name, file in session.files.items()
+            name: msgspec.structs.replace(file, notices=_shown(file.notices)) for name, file in session.files.items()
         }
-        return msgspec.structs.replace(session, files=files, notices=self._shown(session.notices))
-
-    def _shown(self, notices: Iterable[str]) -> tuple[str, ...]:
-        """Return what the index said as it may be shown, here and everywhere behind."""
-        return tuple(printable(notice, self.secrets) for notice in notices)
+        return msgspec.structs.replace(session, files=files, notices=_shown(session.notices))
 
     def _refuse_unshowable(self, filename: str, url: str) -> None:
         try:
             parse_filename(filename)
         except ValueError:
             # Somebody else's file, of a kind that we do not know, is no reason; what a terminal must not get is one.
-            if printable(filename, self.secrets) != filename:
+            if printable(filename) != filename:
                 what = "the session has a file with a name that cannot be shown"
                 raise ProtocolError(what, where=redact(url)) from None
 
@@ -156,3 +149,8 @@ class Conversation:
         if file.links.extend is not None:
             self._transport.trust(file.links.extend)
         return file
+
+
+def _shown(notices: Iterable[str]) -> tuple[str, ...]:
+    """Return what the index said as it may be shown, here and everywhere behind."""
+    return tuple(map(printable, notices))

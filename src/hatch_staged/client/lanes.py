@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from contextlib import contextmanager
 from threading import Condition, Event, Semaphore, Thread
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 GRACE = 10.0
 #: Of an interrupted one, which cleans nothing up.
 SHORT_GRACE = 2.0
-#: Seconds; on Windows nothing interrupts a thread that waits for another one without end.
+#: Seconds; on Windows nothing interrupts a thread that waits without end.
 _TICK = 0.5
 
 _Job = TypeVar("_Job")
@@ -46,6 +45,8 @@ class Lanes(Generic[_Job]):
         # each once, the largest first
         self._limits = deque(sorted({min(limit, most) for limit in (*limits, 1)}, reverse=True))
         self._run = run
+        #: threads that are not at their end
+        self._threads = 0
         self._running = 0
         self._condition = Condition()
         self._stopped = Event()
@@ -57,21 +58,28 @@ class Lanes(Generic[_Job]):
 
         After Ctrl-C, too, they are stopped.
         """
-        threads = [Thread(target=self._work, name=f"upload-{n}", daemon=True) for n in range(self._limits[0])]
-        for thread in threads:
-            thread.start()
+        self._threads = self._limits[0]
         try:
-            for thread in threads:
-                while thread.is_alive() and not self._stopped.is_set():
-                    thread.join(_TICK)
+            for number in range(self._threads):
+                Thread(target=self._work, name=f"upload-{number}", daemon=True).start()
+            while not self._wait(lambda: self._stopped.is_set() or not self._threads, _TICK):
+                pass
         except BaseException:
             self.interrupted = True
             self.stop()
-            _join(threads, SHORT_GRACE)
+            self._wait(lambda: not self._threads, SHORT_GRACE)
             raise
-        _join(threads, GRACE)
+        self._wait(lambda: not self._threads, GRACE)
         if self._failures:
             raise self._failures[min(self._failures)]
+
+    def _wait(self, until: Callable[[], bool], seconds: float) -> bool:
+        """Wait for `until`, so many seconds at most, and return whether it came.
+
+        The threads are not joined: before Python 3.13 one that Ctrl-C interrupts the joining of counts as ended.
+        """
+        with self._condition:
+            return self._condition.wait_for(until, seconds)
 
     def stop(self) -> None:
         """Let no job begin, and make `check` stop those that run."""
@@ -105,6 +113,8 @@ class Lanes(Generic[_Job]):
         with self._condition:
             self._condition.wait_for(self._may_take)
             if self._stopped.is_set() or not self._queue:
+                self._threads -= 1
+                self._condition.notify_all()
                 return None
             self._running += 1
             number, job = self._queue.popleft()
@@ -145,9 +155,3 @@ class Turns:
             yield
         finally:
             self._free.release()
-
-
-def _join(threads: Iterable[Thread], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    for thread in threads:
-        thread.join(max(0.0, end - time.monotonic()))

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from hatch_staged.client.publication import Plan
 
 
+def unheard(text: str) -> None:
+    """Take a line that nobody reads."""
+
+
 class Reporter(Protocol):
     """Takes what happens.  `started`, `advanced`, `finished` and `notice` come from several threads at once."""
 

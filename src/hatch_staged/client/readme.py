@@ -15,6 +15,7 @@ from packaging.metadata import parse_email
 
 #: what a description is that does not say
 _DEFAULT = "text/x-rst"
+_UNRENDERED = "its description cannot be rendered as reStructuredText"
 _REPORT = re.compile(r"^<string>:(?P<line>\d*): \([A-Z]+/\d\) (?P<message>.*)", re.MULTILINE)
 
 
@@ -35,7 +36,10 @@ def _fault(description: str) -> str:
     from readme_renderer import rst  # noqa: PLC0415 - see above
 
     said = io.StringIO()
-    if rst.render(description, stream=said) is not None:
-        return ""
+    try:
+        if rst.render(description, stream=said) is not None:
+            return ""
+    except Exception as error:  # noqa: BLE001 - of a description that is nested deep, for one: PyPI's docutils is no wiser
+        return f"{_UNRENDERED}: docutils gives up with {type(error).__name__}"
     reports = [f"line {found['line']}: {found['message'].strip()}" for found in _REPORT.finditer(said.getvalue())]
-    return f"its description cannot be rendered as reStructuredText: {'; '.join(reports) or said.getvalue().strip()}"
+    return f"{_UNRENDERED}: {'; '.join(reports) or said.getvalue().strip()}"

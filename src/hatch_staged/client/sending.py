@@ -13,6 +13,7 @@ import msgspec
 from hatch_staged.client.answers import printable
 from hatch_staged.client.artifacts import Artifact
 from hatch_staged.client.attestations import as_array
+from hatch_staged.client.progress import unheard
 from hatch_staged.client.upload_api import Client
 from hatch_staged.errors import ArtifactError, PluginError, ProtocolError, StagedError
 from hatch_staged.protocol.mechanisms import HTTP_POST_BYTES, HttpPostBytes, http_post_bytes, negotiate
@@ -152,17 +153,13 @@ def _post_attestations(upload: Upload, attestations: bytes) -> bool:
 POST_BYTES = Mechanism(HTTP_POST_BYTES, _post, _post_attestations)
 
 
-def _unheard(text: str) -> None:
-    """Take what nobody is told."""
-
-
 @dataclass
 class Execution:
     """A `Sender` by one mechanism; `provider` is the plugin that it is from."""
 
     mechanism: Mechanism
     provider: str
-    notice: Callable[[str], None] = _unheard
+    notice: Callable[[str], None] = unheard
     _told: bool = False
     _lock: Lock = field(default_factory=Lock)
 

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
-from hatch_staged.errors import ConfigurationError, NotAllowedError, StagedError, one_line
+from hatch_staged.client.answers import printable
+from hatch_staged.errors import ConfigurationError, NotAllowedError, StagedError
+from hatch_staged.redaction import hide
 
 if TYPE_CHECKING:
     from sigstore.oidc import IdentityToken
@@ -48,9 +50,11 @@ def ambient_signer() -> Signer:
 
     try:
         token = detect_credential()
+        hide(token)
         identity = None if token is None else IdentityToken(token)
-    except IdentityError as error:
-        raise NotAllowedError(f"the ambient credentials cannot be used: {one_line(str(error))}") from error
+    except Exception as error:  # as in trusted publishing, it lets pass what urllib3, json and subprocess raise
+        told = printable(str(error)) if isinstance(error, IdentityError) else type(error).__name__
+        raise NotAllowedError(f"the ambient credentials cannot be used: {told}") from error
     if identity is None:
         raise NotAllowedError(
             "-o attest=true needs ambient credentials, and there are none on this machine",
@@ -91,5 +95,5 @@ class Sigstore:
 
 
 def _failed(error: Exception) -> StagedError:
-    told = one_line(str(error)) or type(error).__name__
+    told = printable(str(error)) or type(error).__name__
     return StagedError(f"the attestation cannot be made: {told}", hint="try again, or leave out -o attest=true")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hatch_staged.client.reconciliation import Reconciliation
 from hatch_staged.client.sending import SENDERS
 from hatch_staged.errors import ConflictError, StagedError, StageGoneError
-from hatch_staged.protocol.states import SessionState
+from hatch_staged.protocol.states import FileState, SessionState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: How many sessions are begun, if one after the other expires.
 SESSIONS = 3
+#: How many files are named when it is interrupted.
+_TOLD = 10
 
 
 class OnInterrupt(str, Enum):
@@ -69,7 +71,10 @@ def stage(
         session, created = client.create_or_join(release.project, str(release.version))
         try:
             done = reconciliation.run(session)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
+            if isinstance(interrupt.__context__, KeyboardInterrupt):
+                # the second one, which came while the uploads were about to stop
+                raise
             raise _interrupted(release, session, client, on_interrupt) from None
         except StagedError as error:
             ended = isinstance(error, (StageGoneError, ConflictError)) and _has_expired(session, client)
@@ -108,7 +113,7 @@ def _withdraw_if_empty(session: Session, client: Client, reporter: Reporter) -> 
 
 
 def _interrupted(release: Release, session: Session, client: Client, on_interrupt: OnInterrupt) -> StagedError:
-    """Return what the user is told; another Ctrl-C meanwhile ends at once."""
+    """Return what the user is told; a second Ctrl-C meanwhile ends at once."""
     resume = "the same command resumes"
     try:
         if on_interrupt is OnInterrupt.CANCEL:
@@ -117,5 +122,9 @@ def _interrupted(release: Release, session: Session, client: Client, on_interrup
         files = client.session(session.links.session).files
     except StagedError as error:
         return StagedError(f"interrupted: {error.what}", where=error.where, hint=resume)
-    held = ", ".join(f"{name} ({file.status.value})" for name, file in sorted(files.items())) or "no file"
-    return StagedError(f"interrupted: the session of {_label(release)} holds {held}", hint=resume)
+    held = [f"{name} ({file.status.value})" for name, file in sorted(files.items())]
+    told = ", ".join(held[:_TOLD]) or "no file"
+    if further := held[_TOLD:]:
+        completed = sum(file.status is FileState.COMPLETED for file in files.values())
+        told += f" and {len(further)} more, {completed} of all {len(held)} completed"
+    return StagedError(f"interrupted: the session of {_label(release)} holds {told}", hint=resume)

@@ -6,10 +6,12 @@ It knows nothing of PEP 694: an answer of any status is returned as it is, only 
 from __future__ import annotations
 
 import logging
+import os
 import ssl
 from contextlib import contextmanager
 from datetime import timedelta
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
@@ -17,7 +19,7 @@ import httpx2
 
 from hatch_staged import __version__
 from hatch_staged.client import addresses
-from hatch_staged.client.answers import Answer, FailingError
+from hatch_staged.client.answers import Answer, FailingError, printable
 from hatch_staged.client.waiting import Waiter
 from hatch_staged.errors import ConfigurationError, ProtocolError, StagedError, UnreachableError
 from hatch_staged.redaction import redact
@@ -55,6 +57,9 @@ for _name in ("httpx2", "httpcore2"):
 
 #: What an index answers to credentials that are wrong, or not valid any more: PyPI says 403 for both.
 _REFUSED = frozenset({401, 403})
+
+# They name what to trust in place of the system's store.
+_TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
@@ -114,8 +119,6 @@ class Transport:
             raise ConfigurationError("the URL of an index is an http or https URL", where=error.where) from None
         self.endpoint = endpoint
         self._authorizer = authorizer
-        #: what went out as a secret, in both of its forms: no error may show it, whatever the index echoes
-        self.secrets: set[str] = set()
         self.waiter = waiter or Waiter()
         self._deadline = deadline
         self._max_body = max_body
@@ -134,10 +137,17 @@ class Transport:
 
     def trust(self, url: str) -> None:
         """Let credentials go to the origin of `url`, which the index named; raise `ProtocolError` if it is not safe."""
+        self._trusted.add(self.safe(url))
+
+    def safe(self, url: str) -> Origin:
+        """Return the origin of `url`, which the index named; raise `ProtocolError` if what is secret must not go there.
+
+        A session token is in the path of the URLs of a stage.
+        """
         origin = _origin(url)
         if _downgraded(self._home, origin):
-            raise ProtocolError("the index names a URL without TLS, where no credentials go", where=redact(url))
-        self._trusted.add(origin)
+            raise ProtocolError("the index names a URL without TLS, where nothing secret goes", where=redact(url))
+        return origin
 
     def exchange(
         self,
@@ -229,14 +239,15 @@ class Transport:
         attempts = self.attempts()
         while True:
             request = self._http.build_request(
-                method, url, headers=self._with(granted, headers), content=content() if callable(content) else content
+                method, url, headers=_with(granted, headers), content=content() if callable(content) else content
             )
             try:
                 response, answer = self._once(request, url, whole=whole)
             except httpx2.RequestError as error:
                 again = isinstance(error, httpx2.TransportError) and repeat.after_error(error)
-                if not again or _certificate_refused(error) or not attempts.pause():
-                    raise _unreachable(error, url) from error
+                failure = _unreachable(error, url)
+                if not again or _certificate_refused(error) or not attempts.pause(f"{failure.where}: {failure.what}"):
+                    raise failure from error
                 continue
             self._reached = True
             if granted is not None and not renewed and answer.status in _REFUSED:
@@ -248,19 +259,14 @@ class Transport:
                 granted = other
                 continue
             asked = self.waiter.retry_after(answer.headers.get("retry-after"))
-            if not repeat.after_status(answer.status) or not attempts.pause(asked):
+            told = f"{redact(url)}: the index failed ({answer.status})"
+            if not repeat.after_status(answer.status) or not attempts.pause(told, asked):
                 return response, answer
             response.close()
 
     def attempts(self) -> Attempts:
         """Return what counts the attempts of one request."""
         return self.waiter.attempts(reached=self._reached)
-
-    def _with(self, granted: Credentials | None, headers: Mapping[str, str]) -> Mapping[str, str]:
-        if granted is None:
-            return headers
-        self.secrets |= {granted.secret, granted.authorization.partition(" ")[2]}
-        return {**headers, "Authorization": granted.authorization}
 
     def _once(self, request: httpx2.Request, url: str, *, whole: bool) -> tuple[httpx2.Response, Answer]:
         response = self._http.send(request, stream=True)
@@ -306,6 +312,10 @@ class _Timed(httpx2.SyncByteStream):
         self._stream.close()
 
 
+def _with(granted: Credentials | None, headers: Mapping[str, str]) -> Mapping[str, str]:
+    return headers if granted is None else {**headers, "Authorization": granted.authorization}
+
+
 def _origin(url: str) -> Origin:
     try:
         # two opinions: httpx2 decides where a request goes, but lets ports and hosts pass that cannot be
@@ -343,6 +353,8 @@ def _tls(ca_cert: Path | None, client_cert: Path | None, client_key: Path | None
     if client_key and not client_cert:
         raise ConfigurationError("--client-key needs --client-cert beside it", where=str(client_key))
     try:
+        if not ca_cert and not client_cert:
+            return _system_trust(*(os.environ.get(name) for name in _TRUST_VARIABLES))
         context = ssl.create_default_context(cafile=ca_cert) if ca_cert else httpx2.create_ssl_context()
         if client_cert:
             context.load_cert_chain(client_cert, client_key, password=_no_passphrase)
@@ -352,6 +364,12 @@ def _tls(ca_cert: Path | None, client_cert: Path | None, client_key: Path | None
         where = files or "SSL_CERT_FILE"
         raise ConfigurationError(f"these certificates cannot be used: {error.strerror}", where=where) from error
     return context
+
+
+@cache
+def _system_trust(*_variables: str | None) -> ssl.SSLContext:
+    """Return what all transports share that identify nobody: to read the system's trust store takes 20 ms each time."""
+    return httpx2.create_ssl_context()
 
 
 def _no_passphrase() -> str:
@@ -372,7 +390,8 @@ def _unreachable(error: httpx2.RequestError, url: str) -> StagedError:
         hint = "--ca-cert names the authority that signed the certificate of the index"
     # h11 quotes a header that it cannot send, and that one may be the secret
     local = isinstance(error, httpx2.LocalProtocolError)
-    told = type(error).__name__ if local else str(error) or type(error).__name__
+    # of a peer that breaks the rules it quotes the line, with a token perhaps
+    told = ("" if local else printable(str(error)).rstrip(".")) or type(error).__name__
     unsent = local or isinstance(error, _NEVER_SENT) or not isinstance(error, httpx2.TransportError)
     kind = UnreachableError if unsent else FailingError
     return kind(f"the index cannot be reached: {told}", where=redact(url), hint=hint)

@@ -11,8 +11,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeVar
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
@@ -20,10 +21,11 @@ from hatch_staged.client.answers import printable
 from hatch_staged.client.credentials import TOKEN_USER, WAYS, Credentials
 from hatch_staged.client.transport import Repeat
 from hatch_staged.errors import ConfigurationError, NotAllowedError, ProtocolError, StagedError, UnreachableError
+from hatch_staged.protocol import messages
 from hatch_staged.redaction import hide, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from hatch_staged.client.answers import Answer
     from hatch_staged.client.transport import Transport
@@ -45,6 +47,11 @@ _FRESH = 60
 _REGISTER = "is this repository, workflow and environment registered with the project, as its trusted publisher?"
 _GRANT = "on GitHub the job needs `permissions: id-token: write`, on GitLab `id_tokens` with the index's audience"
 
+
+#: audience -> the domain whose it is: with a proof that is made out to it, whoever has that can be this job there
+_ELSEWHERE: Mapping[str, str] = MappingProxyType(
+    {"pypi": "pypi.org", "testpypi": "test.pypi.org", "sigstore": "sigstore.dev"}
+)
 
 #: The variables by which the services are recognised.
 SERVICES = ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "GOOGLE_SERVICE_ACCOUNT_NAME")
@@ -143,12 +150,13 @@ class TrustedPublishing:
     def begin(self) -> TrustedPublishing | None:
         """Mint the first token and return this; None if the index does not offer trusted publishing.
 
-        Raises `NotAllowedError` where it does, but not to us.
+        Raises `NotAllowedError` where it does, but not to us, or wants to know who we are for somebody else.
         """
         with self._lock:
             audience = self._ask_for_audience()
             if audience is None:
                 return None
+            self._refuse_anothers(audience)
             self._audience = audience
             self._mint()
         return self
@@ -195,9 +203,20 @@ class TrustedPublishing:
             # any web page may be there
             return None if told is None else told.audience or None
         if answer.status == 403:  # noqa: PLR2004 # as PyPI answers
-            raise _refused(answer, "trusted publishing is not enabled at this index", WAYS, ())
+            raise _refused(answer, "trusted publishing is not enabled at this index", WAYS)
         _raise_failure(answer)
         return None
+
+    def _refuse_anothers(self, audience: str) -> None:
+        """Raise `NotAllowedError` if the index wants a proof that is good for somebody else, whom we know."""
+        domain = _ELSEWHERE.get(audience)
+        host = urlsplit(self._endpoint).hostname or ""
+        if domain is not None and host != domain and not host.endswith(f".{domain}"):
+            raise NotAllowedError(
+                f"the index wants a proof of this job's identity that is for {domain}, and gets none",
+                where=redact(urljoin(self._endpoint, AUDIENCE)),
+                hint=WAYS,
+            )
 
     def _mint(self) -> None:
         identity = self._ambient.identity(self._audience)
@@ -214,7 +233,7 @@ class TrustedPublishing:
             )
         if not answer.successful:
             _raise_failure(answer)
-            raise _refused(answer, "the index mints no token for this job", _REGISTER, (identity,))
+            raise _refused(answer, "the index mints no token for this job", _REGISTER)
         minted = _decode(answer, _Minted)
         try:
             held = Credentials(TOKEN_USER, minted.token) if minted is not None and minted.token else None
@@ -222,16 +241,16 @@ class TrustedPublishing:
             held = None
         if held is None:
             raise ProtocolError("the index answers with no token where it should mint one", where=redact(answer.url))
-        told = _SHORTEST_LIFE if minted is None or minted.expires is None else minted.expires - asked_at
+        ends = None if minted is None else minted.expires
         # within what the PEP allows: the index's clock may be another than ours
-        life = min(max(told, _SHORTEST_LIFE), _LONGEST_LIFE)
+        life = _SHORTEST_LIFE if ends is None else min(max(ends - int(asked_at), _SHORTEST_LIFE), _LONGEST_LIFE)
         self._held, self._minted_at = held, asked_at
         self._renewed_from, self._ends = asked_at + life - _MARGIN, asked_at + life
 
 
 def _decode(answer: Answer, kind: type[_Decoded]) -> _Decoded | None:
     try:
-        return msgspec.json.decode(answer.body, type=kind)
+        return messages.decode(answer.body, kind)
     except msgspec.DecodeError:
         return None
 
@@ -242,8 +261,8 @@ def _raise_failure(answer: Answer) -> None:
         raise UnreachableError(what, where=redact(answer.url), hint="try again later")
 
 
-def _refused(answer: Answer, what: str, hint: str, secrets: tuple[str, ...]) -> NotAllowedError:
+def _refused(answer: Answer, what: str, hint: str) -> NotAllowedError:
     refusal = _decode(answer, _Refusal)
-    said = printable(refusal.sentences(), secrets) if refusal is not None else ""
+    said = printable(refusal.sentences()) if refusal is not None else ""
     told = f"{what} ({answer.status})" + (f": {said}" if said else "")
     return NotAllowedError(told, where=redact(answer.url), hint=hint)

@@ -151,9 +151,17 @@ class Client:
         """Publish the session, wait for deferred processing, and return the published session.
 
         Raises `StagedError` with the index's notices where deferred processing fails: the session stays editable.
-        Raises `StageGoneError` also where the answer was lost and the index no longer knows the session: it may be
-        published then, for its status URL "MAY return 404".
+        Raises `StageGoneError` also where the index no longer knows the session that it was asked to publish, and in
+        these words: it may be published then, for its status URL "MAY return 404".
         """
+        url = session.links.session
+
+        def status() -> tuple[messages.Session, float | None]:
+            try:
+                return self._talk.look_at_session(url)
+            except StageGoneError as error:
+                what = "the index was asked to publish the session, and does not know it any more: it may be public"
+                raise StageGoneError(what, where=redact(url), hint="look for it where the index publishes") from error
 
         def ask() -> tuple[messages.Session, float | None]:
             answer = self._talk.ask("POST", session.links.publish, Asked.SESSION, _action())
@@ -162,13 +170,13 @@ class Client:
             return msgspec.structs.replace(session, status=state), self._talk.wanted_pause(answer)
 
         def look() -> tuple[messages.Session, float | None] | None:
-            found, pause = self._talk.look_at_session(session.links.session)
+            found, pause = status()
             return None if found.status.editable else (found, pause)
 
         published, pause = self._talk.surely(ask, look)
         if published.status is SessionState.PROCESSING:
             published = self._transport.waiter.until_settled(
-                lambda: self._talk.look_at_session(session.links.session),
+                status,
                 lambda found: found.status is not SessionState.PROCESSING,
                 first_pause=pause,
             )
@@ -314,10 +322,11 @@ class Client:
         """Return the status of the file upload session at `url`: its ``link`` in the session."""
         return self._talk.look_at_file(url)[0]
 
-    def complete(self, file: messages.FileUploadSession) -> FileState:
+    def complete(self, file: messages.FileUploadSession, *, meanwhile: Callable[[], object] = nothing) -> FileState:
         """Complete the file upload session, wait for deferred processing, and return what became of it.
 
         That is ``completed``, ``error`` or ``canceled``; a failure that the index tells at once is raised.
+        `meanwhile` is called before each look at what is being processed: that may take half an hour.
         """
         url = file.links.file_upload_session
 
@@ -327,6 +336,7 @@ class Client:
             return state, self._talk.wanted_pause(answer)
 
         def state_of() -> tuple[FileState, float | None]:
+            meanwhile()
             found, pause = self._talk.look_at_file(url)
             return found.status, pause
 
@@ -394,7 +404,7 @@ class Client:
             raise self._talk.refusal(answer, Asked.SIMPLE)
         page = decode(answer, kind, Asked.SIMPLE)
         if answer.media_type not in _JSON_PAGES or not page.meta.api_version.startswith("1."):
-            said = printable(f"{answer.media_type}, version {page.meta.api_version}", self._talk.secrets)
+            said = printable(f"{answer.media_type}, version {page.meta.api_version}")
             raise ProtocolError(f"the page is not JSON of the simple API 1.x: {said}", where=redact(url))
         return page, answer.url
 

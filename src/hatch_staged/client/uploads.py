@@ -82,7 +82,6 @@ class Uploads:
 
     def _upload(self, decision: Decision, lanes: Lanes[Decision], turns: Turns) -> None:
         artifact = decision.artifact
-        lanes.check()
         try:
             self._until_completed(decision, lanes, turns)
         except StagedError as error:
@@ -102,6 +101,7 @@ class Uploads:
         pauses = self._client.waiter.pauses()
         refusals = 0
         for sending in range(1, SENDINGS + 1):
+            lanes.check()
             self._lease.watch()
             attempt = _Attempt(
                 self._client, self._session, artifact, self._reporter, lanes, turns, self._lease, self._begin
@@ -228,7 +228,7 @@ class _Attempt:
             raise _TransferError(error, file.links.file_upload_session) from error
 
     def _complete(self, file: FileUploadSession) -> bool:
-        state = self.client.complete(file)
+        state = self.client.complete(file, meanwhile=self.lease.watch)
         if state is FileState.ERROR:
             # a file upload session has no notices of its own: the reason stands in the session
             listed = self.client.session(self.session.links.session).files.get(self.artifact.filename)
@@ -248,7 +248,8 @@ class _Attempt:
         return self.client.file_state(file.links.file_upload_session) not in left
 
     def _nothing_came_of_it(self) -> Literal[False]:
-        self.reporter.advanced(self.artifact, -self.sent)
+        if self.sent:
+            self.reporter.advanced(self.artifact, -self.sent)
         return False
 
     def _discard(self, file: FileUploadSession) -> None:

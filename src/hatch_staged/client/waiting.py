@@ -10,10 +10,14 @@ from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
+from hatch_staged.client.progress import unheard
 from hatch_staged.errors import UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+#: The longest pause that an index is granted (seconds).
+_LONGEST_WISH = 86_400.0
 
 
 def _now() -> datetime:
@@ -67,13 +71,14 @@ class Waiter:
 
     `sleep` takes seconds, `now` gives an aware time, `chance` a number from 0 to 1: pauses of our own choice are a
     random part of what they could be at most ("full jitter"), so that clients that failed together do not return
-    together.
+    together.  `tell` takes a line on why it waits.
     """
 
     patience: Patience = Patience()
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = _now
     chance: Callable[[], float] = random.random
+    tell: Callable[[str], None] = unheard
     _spent: _Spent = field(default_factory=_Spent, init=False, repr=False, compare=False)
 
     def attempts(self, *, reached: bool = True) -> Attempts:
@@ -81,30 +86,36 @@ class Waiter:
         most = self.patience.attempts if reached else min(self.patience.attempts, self.patience.first_attempts)
         return Attempts(self, most)
 
-    def pause(self, longest: float, asked: float | None = None, *, elapsed: float = 0.0) -> bool:
+    def pause(self, longest: float, asked: float | None = None, *, elapsed: float = 0.0, failure: str = "") -> bool:
         """Sleep after a failure, at most `longest` but at least `asked` seconds, and return True.
 
         Returns False at once where that is too long: after `elapsed` seconds of failing, or all failures together.
+        `failure` is told, if there is one.
         """
         seconds = max(asked or 0.0, self.chance() * longest)
         if elapsed + seconds > self.patience.failing or not self._spent.take(seconds, self.patience.failures):
             return False
+        if failure:
+            self.tell(f"{failure}; once more in {seconds:.1f} seconds")
         self.sleep(seconds)
         return True
 
     def retry_after(self, header: str | None) -> float | None:
-        """Return the seconds that a ``Retry-After`` asks for (RFC 9110, 10.2.3), None where it is absent or no use."""
+        """Return the seconds that a ``Retry-After`` asks for (RFC 9110, 10.2.3), None where it is absent or no use.
+
+        Never more than a day: whoever waits so long may look.
+        """
         text = (header or "").strip()
         if text.isascii() and text.isdigit():
-            return float(text)
+            return min(float(text), _LONGEST_WISH)
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         if moment.tzinfo is None:
             # "-0000" of the mail format; an HTTP date is always UTC
             moment = moment.replace(tzinfo=timezone.utc)
-        return max(0.0, (moment - self.now()).total_seconds())
+        return min(max(0.0, (moment - self.now()).total_seconds()), _LONGEST_WISH)
 
     def until_settled(
         self,
@@ -123,6 +134,7 @@ class Waiter:
         whole = left = self.patience.processing if at_most is None else at_most
         if first_pause is not None:
             left = self._pause(first_pause, left)
+        told = False
         while True:
             value, asked = look()
             if settled(value):
@@ -132,6 +144,9 @@ class Waiter:
                     f"the index is still processing after {whole:.0f} seconds",
                     hint="`hatch stage status` tells when it is done",
                 )
+            if not told:
+                self.tell("the index is processing; it is asked again until it has done that")
+                told = True
             left = self._pause(self.chance() * next(pauses) if asked is None else asked, left)
 
     def _pause(self, seconds: float, left: float) -> float:
@@ -156,10 +171,10 @@ class Attempts:
         self._began = waiter.now()
         self._pauses = waiter.pauses()
 
-    def pause(self, asked: float | None = None) -> bool:
-        """Sleep before another attempt, `asked` seconds at least, and return True; return False if it is enough."""
+    def pause(self, failure: str, asked: float | None = None) -> bool:
+        """Sleep after a failure, `asked` seconds at least, and return True; return False if it is enough."""
         if self._left <= 0:
             return False
         self._left -= 1
         elapsed = (self._waiter.now() - self._began).total_seconds()
-        return self._waiter.pause(next(self._pauses), asked, elapsed=elapsed)
+        return self._waiter.pause(next(self._pauses), asked, elapsed=elapsed, failure=failure)

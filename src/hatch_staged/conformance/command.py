@@ -1,6 +1,6 @@
 """The verb ``conformance``.
 
-Hatch imports this module at every start, so what the verb needs beyond click is imported where it runs.
+What the verb needs beyond click is imported where it runs: the other verbs are in the same program.
 """
 
 from __future__ import annotations

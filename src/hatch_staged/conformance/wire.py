@@ -9,6 +9,7 @@ import base64
 import json
 import time
 from dataclasses import dataclass, field, replace
+from functools import cache
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,6 +19,7 @@ import httpx2
 import pytest
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
 
 #: Of all requests; content types may have parameters.
@@ -121,7 +123,9 @@ class Wire:
         self._end = time.monotonic() + self.seconds
         # Cookies of one principal would make another of the next.
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-        self._client = httpx2.Client(timeout=_TIMEOUT, follow_redirects=False, cookies=no_cookies)
+        self._client = httpx2.Client(
+            verify=_system_trust(), timeout=_TIMEOUT, follow_redirects=False, cookies=no_cookies
+        )
 
     def request(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None = None) -> Answer:
         """Return the answer; raise `NoAnswerError` if there is none.
@@ -228,6 +232,12 @@ def multipart(fields: Mapping[str, str], filename: str, data: bytes) -> tuple[st
     """Return the content type and the body of a form with `fields` and the file ``content``."""
     form = httpx2.Request("POST", "http://form.invalid", data=dict(fields), files={"content": (filename, data, OCTETS)})
     return form.headers["content-type"], form.read()
+
+
+@cache
+def _system_trust() -> ssl.SSLContext:
+    """Return what all connections trust; to read the system's trust store takes 20 ms each time."""
+    return httpx2.create_ssl_context()
 
 
 def _read(response: httpx2.Response, asked: str) -> bytes:

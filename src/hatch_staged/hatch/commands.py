@@ -8,18 +8,29 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from hatch_staged.cli import stage
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PUBLISHER = "staged"
+GROUP = "stage"
+
+
+class DeferredGroup(click.Group):
+    """``hatch stage`` as Hatch's list of commands has it: what it consists of is imported when it is called."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Return the context of the group itself, which click goes on with."""
+        from hatch_staged.cli import stage  # noqa: PLC0415 - see above
+
+        return stage.make_context(info_name, args, parent, **extra)
 
 
 def extend(hatch: click.Group) -> None:
     """Add our option and our group to Hatch's root group; doing it twice changes nothing."""
-    if stage.name not in hatch.commands:
-        hatch.add_command(stage)
+    if GROUP not in hatch.commands:
+        hatch.add_command(DeferredGroup(GROUP, short_help="Work with a staged release"))
     publish = hatch.commands["publish"]
     if not any(parameter.name == "staged" for parameter in publish.params):
         _add_option(publish)

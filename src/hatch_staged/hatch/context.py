@@ -14,17 +14,14 @@ from click.core import ParameterSource
 from hatch.cli.application import Application
 from hatch.config.model import ConfigurationError as HatchConfigurationError
 
-from hatch_staged.connections import Connections, Login
 from hatch_staged.errors import ConfigurationError
 from hatch_staged.hatch import settings
-from hatch_staged.local import LocalIndex
 from hatch_staged.redaction import hide
-from hatch_staged.releases import Desk
-from hatch_staged.stage.session_tokens import SessionTokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from hatch_staged.desk import Desk
     from hatch_staged.hatch.settings import Settings
 
 #: `off` makes one run ignore the stage file.
@@ -100,6 +97,12 @@ def stage_file_in_use(root: Path) -> bool:
 
 def open_desk(app: Application, options: IndexOptions, *, stage_file_option: str | None = None) -> Desk:
     """Return what the verbs work with; raise `ConfigurationError` for wrong settings."""
+    # Hatch imports this module for every project that has our collector, with a stage file or without.
+    from hatch_staged.connections import Connections, Login  # noqa: PLC0415
+    from hatch_staged.desk import Desk  # noqa: PLC0415
+    from hatch_staged.local import LocalIndex  # noqa: PLC0415
+    from hatch_staged.stage.session_tokens import SessionTokens  # noqa: PLC0415
+
     configured = read_settings(app)
     ours = Path(app.data_dir).absolute() / FOLDER
     hide(options.auth)

@@ -14,9 +14,8 @@ from rich.console import Console
 from rich.filesize import decimal
 
 from hatch_staged.durations import render
-from hatch_staged.errors import ConfigurationError, StagedError
+from hatch_staged.errors import ConfigurationError, StagedError, one_line
 from hatch_staged.redaction import redact, scrub
-from hatch_staged.releases import label
 from hatch_staged.stage.use import expires_in
 
 if sys.version_info >= (3, 11):
@@ -81,7 +80,8 @@ def _as_ours(error: Exception) -> StagedError:
 
 def _show(error: StagedError) -> None:
     if os.environ.get("HATCH_DEBUG") in {"1", "true"}:
-        click.echo(scrub(traceback.format_exc()), err=True, nl=False)
+        for line in scrub(traceback.format_exc()).splitlines():
+            click.echo(one_line(line), err=True)
     first, *rest = error.lines()
     click.secho(first, fg="red", err=True)
     for line in rest:
@@ -107,7 +107,7 @@ def as_text(found: ReleaseStatus, now: datetime) -> str:
     """Return the status of a release for a person."""
     release = found.release
     until = "" if found.ended is not None else expiry(found.expires_at, now)
-    lines = [f"{label(release)} on {redact(release.index)}: {', '.join(filter(None, [found.status, until]))}"]
+    lines = [f"{release.label} on {redact(release.index)}: {', '.join(filter(None, [found.status, until]))}"]
     lines += [f"  {notice}" for notice in found.notices]
     for file in found.files:
         named = f"{decimal(file.artifact.size)}  sha256:{file.artifact.sha256}" if file.artifact else _UNNAMED
@@ -126,7 +126,7 @@ def shortage(extension: Extension, asked: timedelta) -> str | None:
     if extension.granted >= asked:
         return None
     granted = render(max(extension.granted, timedelta()))
-    return f"{label(extension.release)}: {render(asked)} more were asked for, the index granted {granted}"
+    return f"{extension.release.label}: {render(asked)} more were asked for, the index granted {granted}"
 
 
 def _zulu(moment: datetime) -> str:

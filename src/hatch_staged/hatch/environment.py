@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from hatch.dep.core import Dependency
 
-    from hatch_staged.releases import Desk
+    from hatch_staged.desk import Desk
     from hatch_staged.stage.use import Obtained, Standing
 
 

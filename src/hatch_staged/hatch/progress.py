@@ -85,6 +85,11 @@ class Lines:
         """Say `text`."""
         self._say(text)
 
+    def detail(self, text: str) -> None:
+        """Say `text` if verbose."""
+        if self._verbose:
+            self._say(text)
+
     def _say(self, text: str) -> None:
         if not self._quiet:
             self._console.print(one_line(text), soft_wrap=True, markup=False, highlight=False)
@@ -141,7 +146,9 @@ class Bars(Lines):
 
     def advanced(self, artifact: Artifact, n_bytes: int) -> None:
         """Move the file's bar and the one for all."""
-        self._progress.advance(self._tasks[artifact.filename], n_bytes)
+        # one that is stopped before its turn takes back what it never sent
+        if (task := self._tasks.get(artifact.filename)) is not None:
+            self._progress.advance(task, n_bytes)
         if self._all is not None:
             self._progress.advance(self._all, n_bytes)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from hatch.cli.application import Application
 
-    from hatch_staged.releases import Desk
+    from hatch_staged.desk import Desk
 
 #: The script that is run if nobody says another.
 SCRIPT = "test"

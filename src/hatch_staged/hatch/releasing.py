@@ -13,7 +13,6 @@ from hatch_staged.errors import ConfigurationError, ConflictError, StagedError
 from hatch_staged.hatch import context, project_tests, staging
 from hatch_staged.hatch.staging import Options
 from hatch_staged.outcome import Outcome
-from hatch_staged.releases import label
 from hatch_staged.testing import Trial
 
 if TYPE_CHECKING:
@@ -21,9 +20,9 @@ if TYPE_CHECKING:
 
     from hatch.cli.application import Application
 
+    from hatch_staged.desk import Desk
     from hatch_staged.hatch.project_tests import ProjectTests
     from hatch_staged.hatch.telling import Telling
-    from hatch_staged.releases import Desk
     from hatch_staged.stage.model import StagedRelease
 
 #: Options of staging that contradict a release, or that it has itself.
@@ -72,11 +71,11 @@ def release(app: Application, desk: Desk, wish: Wish, telling: Telling) -> None:
     with _unless_it_fails(desk, ready, telling, cancel=wish.cancel_on_failure):
         _test(app, desk, tests, telling)
         _still_the_same(desk, ready, projects)
-    labels = [label(each) for each in ready]
+    labels = [each.label for each in ready]
     if wish.agree is not None and not wish.agree(labels):
         raise StagedError(f"{', '.join(labels)} is staged and tested, not published", hint=_GO_ON)
     for published in releases.publish(desk, ready, notice=telling.notice):
-        telling.done(status.as_noted(published), f"{label(published)} is public")
+        telling.done(status.as_noted(published), f"{published.label} is public")
 
 
 def _test(app: Application, desk: Desk, tests: ProjectTests | None, telling: Telling) -> None:
@@ -100,7 +99,7 @@ def _still_the_same(desk: Desk, ready: Sequence[StagedRelease], projects: Collec
 @contextmanager
 def _unless_it_fails(desk: Desk, ready: Sequence[StagedRelease], telling: Telling, *, cancel: bool) -> Iterator[None]:
     """Say of a failure, or of an interruption, what becomes of what is staged, and cancel it if that is wanted."""
-    names = ", ".join(label(each) for each in ready)
+    names = ", ".join(each.label for each in ready)
     try:
         with termination.like_an_interrupt():
             yield
@@ -121,7 +120,7 @@ def _canceled(desk: Desk, ready: Sequence[StagedRelease], telling: Telling) -> s
     """Cancel `ready`; return why that is impossible, if it is."""
     try:
         for each in releases.cancel(desk, ready):
-            telling.done(status.as_noted(each), f"{label(each)} is canceled")
+            telling.done(status.as_noted(each), f"{each.label} is canceled")
     except StagedError as error:
         return f"`hatch stage cancel`, for it could not be canceled now: {error.what}"
     return None

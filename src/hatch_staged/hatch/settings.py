@@ -10,6 +10,7 @@ from hatch_staged.repositories import KNOWN, LOCAL, Repository, url_mistake
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import TypeGuard
 
 _SECRETS = ("auth", "password", "token")
 _WHERE_SECRETS_BELONG = "credentials belong into ~/.pypirc, a keyring or HATCH_INDEX_AUTH"
@@ -60,6 +61,11 @@ def read(project: Mapping[str, object], user: Mapping[str, object]) -> Settings:
     return settings
 
 
+def _is_text(value: object) -> TypeGuard[str]:
+    """Whether it is text that a terminal may be shown: a cloned project says what it likes."""
+    return isinstance(value, str) and value != "" and value.isprintable()
+
+
 class _Table:
     """A TOML table that takes note of every mistake in it, with the path of its key."""
 
@@ -75,15 +81,15 @@ class _Table:
         value = self._values.get(key)
         if value is None:
             return None
-        if not isinstance(value, str) or not value:
-            self.mistake(key, "must be a non-empty string")
+        if not _is_text(value):
+            self.mistake(key, "must be a non-empty string of printable characters")
             return None
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
         values = self._values.get(key, [])
-        if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
-            self.mistake(key, "must be a list of non-empty strings")
+        if not isinstance(values, list) or not all(map(_is_text, values)):
+            self.mistake(key, "must be a list of non-empty strings of printable characters")
             return ()
         return tuple(values)
 
@@ -135,6 +141,9 @@ class _Table:
     def _repo(self, name: str, values: object) -> Repository | None:
         if name == LOCAL or name in KNOWN:
             self.mistake(f"repos.{name}", "has a meaning already: choose another name")
+            return None
+        if not _is_text(name):
+            self.mistake(f"repos.{name}", "must have a name of printable characters")
             return None
         if not isinstance(values, dict):
             self.mistake(f"repos.{name}", "must be a table")

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
     from hatch.cli.application import Application
 
+    from hatch_staged.client.artifacts import Release
+    from hatch_staged.client.plugins import Plugins
+    from hatch_staged.desk import Desk
     from hatch_staged.outcome import Outcome
-    from hatch_staged.releases import Desk
+    from hatch_staged.repositories import Repository
     from hatch_staged.stage.model import StagedRelease
 
 #: What Hatch itself puts among the options of every publisher.
@@ -116,43 +119,66 @@ def stage(
 
     After a dry run, which only shows the plan, nothing is returned.
     """
-    configured = context.read_settings(app)
-    found = artifacts.find(specs, root=Path(app.project.location), default=context.build_folder(app))
     further = plugins.load()
+    found = artifacts.find(specs, root=Path(app.project.location), default=context.build_folder(app))
     for warning in checks.check(found, further, known=releases.staged_before(desk), unwanted=desk.stage_file.name):
         app.display_warning(warning)
     if given.attest:
         signing.require_extra()
-    repository = desk.repository()
-    outcome.staging_at(repository.url)
-    console, quiet = stderr_of(app), app.quiet
+    run = _Run(app, given, desk, desk.repository(), outcome)
     if given.dry_run:
-        with progress.Lines(console, quiet=quiet, verbose=True) as lines:
-            reporter = Both(lines, outcome)
-            for plan in releases.preview(desk, repository, found, prune=given.prune, signing=given.attest):
-                reporter.planned(plan)
-        app.display_info("Nothing was done: this was a dry run")
+        run.preview(found)
         return ()
-    staged = []
-    with termination.like_an_interrupt(), progress.reporter(console, quiet=quiet, verbose=app.verbose) as shown:
-        reporter = Both(shown, outcome)
-        for release in releases.stage(
-            desk,
-            repository,
-            found,
-            jobs=given.jobs or configured.jobs,
-            reporter=reporter,
-            prune=given.prune,
-            expected=given.expect or (),
-            on_interrupt=given.on_interrupt,
-            senders=further.senders(reporter.notice),
-            make_signer=signing.ambient_signer if given.attest else None,
+    return run.stage(found, further)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run on releases that have passed the checks."""
+
+    app: Application
+    given: Options
+    desk: Desk
+    repository: Repository
+    outcome: Outcome
+
+    def __post_init__(self) -> None:
+        self.outcome.staging_at(self.repository.url)
+
+    def preview(self, found: Sequence[Release]) -> None:
+        """Show what would be done."""
+        with progress.Lines(stderr_of(self.app), quiet=self.app.quiet, verbose=True) as lines:
+            reporter = Both(lines, self.outcome)
+            desk, given = self.desk.telling(lines.detail), self.given
+            for plan in releases.preview(desk, self.repository, found, prune=given.prune, signing=given.attest):
+                reporter.planned(plan)
+        self.app.display_info("Nothing was done: this was a dry run")
+
+    def stage(self, found: Sequence[Release], further: Plugins) -> tuple[StagedRelease, ...]:
+        """Do it, show how far it is, and say what is staged, and what is still missing."""
+        staged = []
+        with (
+            termination.like_an_interrupt(),
+            progress.reporter(stderr_of(self.app), quiet=self.app.quiet, verbose=self.app.verbose) as shown,
         ):
-            outcome.add(status.as_noted(release))
-            staged.append(release)
-    for release in staged:
-        app.display_success(f"{releases.label(release)} is staged on {repository.name}, not published")
-    awaited = configured.expected if given.expect is None else given.expect
-    if absent := missing(awaited, staged):
-        app.display_info(f"Not there yet, of what the whole release has: {', '.join(absent)}")
-    return tuple(staged)
+            reporter = Both(shown, self.outcome)
+            for release in releases.stage(
+                self.desk.telling(shown.detail),
+                self.repository,
+                found,
+                jobs=self.given.jobs or context.read_settings(self.app).jobs,
+                reporter=reporter,
+                prune=self.given.prune,
+                expected=self.given.expect or (),
+                on_interrupt=self.given.on_interrupt,
+                senders=further.senders(reporter.notice),
+                make_signer=signing.ambient_signer if self.given.attest else None,
+            ):
+                self.outcome.add(status.as_noted(release))
+                staged.append(release)
+        for release in staged:
+            self.app.display_success(f"{release.label} is staged on {self.repository.name}, not published")
+        awaited = self.desk.expected if self.given.expect is None else self.given.expect
+        if absent := missing(awaited, staged):
+            self.app.display_info(f"Not there yet, of what the whole release has: {', '.join(absent)}")
+        return tuple(staged)

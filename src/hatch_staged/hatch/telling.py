@@ -19,9 +19,10 @@ class Telling:
     With `as_json` stdout gets the document of `outcome` alone, from whoever ends the verb; `outcome` is None without.
     """
 
-    def __init__(self, verb: str, *, as_json: bool, quiet: bool) -> None:
+    def __init__(self, verb: str, *, as_json: bool, quiet: bool, verbose: bool = False) -> None:
         self.outcome = Outcome(verb) if as_json else None
         self._quiet = quiet
+        self._verbose = verbose
 
     def answer(self, found: ReleaseStatus, text: str) -> None:
         """Take a release, and what was asked about it: printed even if quiet."""
@@ -47,3 +48,8 @@ class Telling:
         """Take what is worth a line while it is news."""
         if not self._quiet:
             click.echo(one_line(text), err=True)
+
+    def detail(self, text: str) -> None:
+        """Take what only somebody reads who looks closer."""
+        if self._verbose:
+            self.progress(text)

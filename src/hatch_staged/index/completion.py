@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: What reading the bytes raises if they are gone because the file was canceled or sent again; else the disk fails.
 UNREADABLE = (ObjectsError, FileNotFoundError)
 
+# Of a wheel only the directory and three small files are read, of a source distribution everything.
+_READ_OF_A_WHEEL = 1 / 64
 _LOST = "the index has lost the bytes; upload the file again"
 
 
@@ -35,7 +37,12 @@ class Findings:
 
 def takes_long(index: Index, file: FileUpload) -> bool:
     """Whether inspecting the file takes "longer than reasonable in a single HTTP request"."""
-    return file.received is not None and file.size > index.limits.immediate_size
+    return file.received is not None and inspected_size(file.filename, file.size) > index.limits.immediate_size
+
+
+def inspected_size(filename: str, size: int) -> float:
+    """Return how much of a file of `size` bytes is read, about."""
+    return size * _READ_OF_A_WHEEL if filename.endswith(".whl") else size
 
 
 def inspect(index: Index, file: FileUpload) -> Findings:

@@ -12,6 +12,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,7 +23,6 @@ from hatch_staged.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 #: How long `stop` waits for a server at most (seconds): more than it gives its requests in flight.
 PATIENCE = 15
@@ -30,8 +30,7 @@ PATIENCE = 15
 _LOCK_PATIENCE = 2
 # Between two looks whether a server has ended (seconds).
 _LOOK_AGAIN = 0.05
-# How long `stop` waits for the process itself, after its lock is free (seconds).  One that its parent has not looked
-# after yet still counts as there.
+# How long `stop` waits for the process itself, after its lock is free (seconds).
 _LAST_MOMENT = 2
 
 
@@ -114,9 +113,20 @@ if sys.platform == "win32":
         # There, asking means sending a signal that ends it.
         return False
 
+elif sys.platform == "linux":
+
+    def _lives(pid: int) -> bool:
+        try:
+            told = Path("/proc", str(pid), "stat").read_bytes()
+        except OSError:
+            return False
+        # After its name in brackets.  A zombie has ended, even if nobody looks after it, as in many a container.
+        return told.rpartition(b")")[2].split()[0] not in {b"Z", b"X"}
+
 else:
 
     def _lives(pid: int) -> bool:
+        # One that its parent has not looked after yet still counts as there.
         try:
             os.kill(pid, 0)
         except ProcessLookupError:

@@ -26,7 +26,7 @@ from hatch_staged.protocol.problems import ProblemError
 from hatch_staged.protocol.states import FileEvent, FileState, SessionEvent, file_after, session_after
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Mapping
 
     from hatch_staged.index.authorization import Principal
     from hatch_staged.index.completion import Findings
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 #: "sorted in server-preferred order"
 MECHANISMS = (HTTP_POST_BYTES,)
+
+# What is hashed, and handed on, at once (bytes).
+_BLOCK_SIZE = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -199,13 +202,33 @@ class _Counter:
         }
 
     async def count(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield what `chunks` yields, in larger pieces; each is hashed while it is written and the next one comes."""
+        parts: list[bytes] = []
+        collected = 0
+        hashing: Awaitable[None] | None = None
         async for chunk in chunks:
             self._size += len(chunk)
             if self._size > self._file.size:
                 raise _too_large(self._file)
-            for running in self._hashes.values():
-                running.update(chunk)
-            yield chunk
+            parts.append(chunk)
+            collected += len(chunk)
+            if collected >= _BLOCK_SIZE:
+                block = b"".join(parts)
+                parts, collected = [], 0
+                if hashing is not None:
+                    await hashing
+                hashing = asyncio.ensure_future(asyncio.to_thread(self._hash, block))
+                yield block
+        if hashing is not None:
+            await hashing
+        # of so little, a change of threads would take longer
+        rest = b"".join(parts)
+        self._hash(rest)
+        yield rest
+
+    def _hash(self, block: bytes) -> None:
+        for running in self._hashes.values():
+            running.update(block)
 
     def received(self, object_key: str) -> Received:
         digests = {algorithm: running.hexdigest() for algorithm, running in sorted(self._hashes.items())}

@@ -22,6 +22,14 @@ API_VERSION: Literal["2.0"] = "2.0"
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
+def in_utc(moment: datetime) -> datetime:
+    """Return `moment` in UTC; raise `ValueError` where that is beyond the calendar."""
+    try:
+        return moment.astimezone(timezone.utc)
+    except OverflowError:
+        raise ValueError("in UTC it is before the year 1, or after the year 9999") from None
+
+
 class _Message(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", omit_defaults=True):
     """What all bodies share: immutable values, kebab-case keys, optional keys left out."""
 
@@ -102,6 +110,9 @@ class Session(_Body, frozen=True, kw_only=True):
     #: "human-readable informational notices that the server wishes to communicate to the end user"
     notices: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        in_utc(self.expires_at)
+
 
 class CreateFile(_Body, frozen=True, kw_only=True):
     """The POST to ``links.upload``, see "Create a File Upload Session"."""
@@ -135,6 +146,9 @@ class FileUploadSession(_Body, frozen=True, kw_only=True):
     #: "MUST contain a key ``identifier`` which maps to the identifier string for the chosen mechanism"
     mechanism: dict[str, Any]
 
+    def __post_init__(self) -> None:
+        in_utc(self.expires_at)
+
 
 _Decoded = TypeVar("_Decoded", bound=msgspec.Struct)
 
@@ -157,5 +171,5 @@ def _whole_seconds(message: msgspec.Struct) -> msgspec.Struct:
     expires_at = getattr(message, "expires_at", None)
     if not isinstance(expires_at, datetime):
         return message
-    whole = expires_at.astimezone(timezone.utc).replace(microsecond=0)
+    whole = in_utc(expires_at).replace(microsecond=0)
     return msgspec.structs.replace(message, expires_at=whole)

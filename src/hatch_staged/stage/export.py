@@ -49,7 +49,7 @@ class Available:
     @property
     def label(self) -> str:
         """Its name and version."""
-        return f"{self.release.project} {self.release.version}"
+        return self.release.label
 
     @property
     def public(self) -> bool:

@@ -13,6 +13,7 @@ from packaging.pylock import Package, PackageSdist, PackageWheel
 from packaging.utils import canonicalize_name
 
 from hatch_staged.protocol.distributions import Distribution, Kind, parse_filename
+from hatch_staged.protocol.messages import in_utc
 from hatch_staged.protocol.versions import LONGEST
 from hatch_staged.redaction import hide, redact
 
@@ -137,9 +138,14 @@ class StagedRelease:
                 raise InvalidEntryError("requires-python", "there is no such version of Python")
         self._check_artifacts()
 
+    @property
+    def label(self) -> str:
+        """Its name and version, for a person."""
+        return f"{self.project} {self.version}"
+
     def _check_artifacts(self) -> None:
         if not self.artifacts:
-            raise InvalidEntryError("wheels", f"{self.project} {self.version} has neither a wheel nor an sdist")
+            raise InvalidEntryError("wheels", f"{self.label} has neither a wheel nor an sdist")
         for artifact in self.artifacts:
             said = artifact.distribution
             if (said.project, said.version) != (self.project, self.version):
@@ -232,6 +238,10 @@ def _check_last_segment(key: str, path: str, filename: str) -> None:
 def _check_time(key: str, time: datetime) -> None:
     if time.tzinfo is None:
         raise InvalidEntryError(key, "a time needs its UTC offset, for example 2030-01-31T12:00:00Z")
+    try:
+        in_utc(time)
+    except ValueError as error:
+        raise InvalidEntryError(key, str(error)) from None
 
 
 def _check_hashes(hashes: Mapping[str, str]) -> None:
