@@ -226,6 +226,22 @@ def test_install(run: Run, maintainer: Maintainer, tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.usefixtures("team")
+def test_test(run: Run, maintainer: Maintainer, capfd: pytest.CaptureFixture[str]) -> None:
+    maintainer.stage("foo-1.0-py3-none-any.whl")
+    sound = run("stage", "test", "--python", sys.executable, "-q")
+    assert (sound.exit_code, sound.output) == (0, "")
+    told = run("stage", "test")
+    assert (told.exit_code, told.stdout) == (0, "foo 1.0 passed\n")
+    assert "are as its RECORD says, it has nothing to import\n" in told.stderr
+    assert capfd.readouterr().out == ""
+    failed = run("stage", "test", "--json", "--", "python", "-c", "print('said'); raise SystemExit(3)")
+    assert json.loads(failed.stdout)["error"]["what"] == "python failed (exit code 3)"
+    assert capfd.readouterr().out == ""
+    for wrong in (("--copy", "gone"), ("--installer", "conda"), ("pytest", "-x")):
+        assert run("stage", "test", *wrong).exit_code == 2
+
+
+@pytest.mark.usefixtures("team")
 def test_export(run: Run, maintainer: Maintainer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     [staged] = maintainer.stage("foo-1.0-py3-none-any.whl")
     shown = {kind: run("stage", "export", "--format", kind) for kind in ("pylock", "requirements", "json", "env")}

@@ -174,7 +174,7 @@ TEAM_INDEX = text_of(DOCS / "howto-team-index.md")
 COMMANDS = text_of(REFERENCE / "commands.md")
 CONFORMANCE = text_of(REFERENCE / "conformance.md")
 LEAVES = dict(leaves(cli.stage))
-ON_THE_STAGE_FILE = {"status", "publish", "cancel", "extend", "wait", "pull", "install", "export"}
+ON_THE_STAGE_FILE = {"status", "publish", "cancel", "extend", "wait", "pull", "install", "test", "release", "export"}
 HELP = {"-h", "--help"}
 
 

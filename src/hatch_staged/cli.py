@@ -204,6 +204,80 @@ def install(desk: Desk, telling: Telling, *, python: str | None, arguments: tupl
 
 
 @stage.command()
+@click.option("--python", metavar="PYTHON", help="The kind of Python [default: the one that Hatch runs on]")
+@click.option("--installer", type=click.Choice(["uv", "pip"]), default="uv", show_default=True, help="What installs")
+@click.option("--with", "requirements", multiple=True, metavar="REQUIREMENT", help="Install this, too (repeatable)")
+@click.option(
+    "--copy",
+    "copied",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="A file or folder for the working folder of COMMAND (repeatable)",
+)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND]")
+@_with_desk
+def test(
+    desk: Desk,
+    telling: Telling,
+    *,
+    python: str | None,
+    installer: str,
+    requirements: tuple[str, ...],
+    copied: tuple[Path, ...],
+    command: tuple[str, ...],
+) -> None:
+    """Check what the stage file names, in an environment that is made for it and removed again.
+
+    Each release is installed, its files are compared with its RECORD, and its modules are imported. Then COMMAND runs
+    in the environment, in an empty folder, so that nothing of the checkout is imported.
+    """
+    from hatch_staged import installing, status, termination, testing  # noqa: PLC0415 - see above
+
+    trial = testing.Trial(
+        sys.executable if python is None else installing.find_python(python, os.environ),
+        installer == "pip",
+        requirements,
+        copied,
+        command,
+        click.get_current_context().obj.verbosity,
+    )
+    # stdout may be for the document alone
+    run = partial(termination.run, stdout=None if telling.outcome is None else 2)
+    for standing in testing.try_out(desk, trial, tell=telling.progress, notice=telling.notice, run=run):
+        telling.done(status.as_seen(standing), f"{standing.release.label} passed")
+
+
+@stage.command()
+@click.option("--run", "script", metavar="[ENV:]SCRIPT", help="What `hatch run` runs to test it [default: test]")
+@_YES
+@click.option("--cancel-on-failure", is_flag=True, help="Cancel what was staged if its tests fail")
+@click.option("--option", "-o", "options", multiple=True, metavar="KEY=VALUE", help="As of `hatch publish --staged`")
+@click.argument("artifacts", nargs=-1)
+@_with_desk
+def release(
+    desk: Desk,
+    telling: Telling,
+    *,
+    script: str | None,
+    yes: bool,
+    cancel_on_failure: bool,
+    options: tuple[str, ...],
+    artifacts: tuple[str, ...],
+) -> None:
+    """Stage ARTIFACTS, test what is staged, and publish it if that is green.
+
+    The tests are SCRIPT in an environment that installs what is staged, or else `hatch stage test`. If they fail, what
+    was staged is left as it is.
+    """
+    from hatch_staged.hatch import releasing  # noqa: PLC0415 - see above
+
+    given = dict(option.partition("=")[::2] for option in options)
+    agree = None if yes else _agrees
+    wish = releasing.Wish(artifacts, given, script, agree, cancel_on_failure)
+    releasing.release(click.get_current_context().obj, desk, wish, telling)
+
+
+@stage.command()
 @click.option(
     "--format",
     "kind",
@@ -274,14 +348,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _confirm(verb: str, labels: Sequence[str], *, yes: bool) -> None:
-    question = f"{verb} {', '.join(labels)}?"
     if yes:
         return
     try:
-        agreed = click.confirm(question, err=True)
+        agreed = click.confirm(_question(verb, labels), err=True)
     except click.Abort:
         raise ConfigurationError(
             "nobody confirmed, so nothing was done", hint="--yes, where nobody can be asked"
         ) from None
     if not agreed:
         raise StagedError("nothing was done")
+
+
+def _agrees(labels: Sequence[str]) -> bool:
+    try:
+        return click.confirm(_question("Publish", labels), err=True)
+    except click.Abort:
+        return False
+
+
+def _question(verb: str, labels: Sequence[str]) -> str:
+    return f"{verb} {', '.join(labels)}?"

@@ -30,7 +30,7 @@ from hatch_staged.stage.liveness import Published
 from hatch_staged.stage.model import StagedArtifact, StagedRelease, StageFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from hatch_staged.client.artifacts import Release
@@ -151,12 +151,12 @@ def live_in_stage_file(desk: Desk) -> tuple[StagedRelease, ...]:
     return live
 
 
-def ready_to_publish(desk: Desk) -> tuple[StagedRelease, ...]:
+def ready_to_publish(desk: Desk, projects: Collection[str] | None = None) -> tuple[StagedRelease, ...]:
     """Return the live releases of the stage file, all of which can be published as the stage file names them.
 
-    Raises `StageGoneError` if one is canceled, published or unknown, and `ConflictError` if one is not complete or
-    holds other files than the stage file: nothing gets public that nobody tested.  Likewise if an expected artifact is
-    in none of them: nothing gets public in part.
+    With `projects` it is about theirs alone.  Raises `StageGoneError` if one is canceled, published or unknown, and
+    `ConflictError` if one is not complete or holds other files than the stage file: nothing gets public that nobody
+    tested.  Likewise if an expected artifact is in none of the stage file: nothing gets public in part.
     """
     releases = live_in_stage_file(desk)
     awaited = {*desk.expected, *(pattern for release in releases for pattern in release.expected)}
@@ -166,10 +166,11 @@ def ready_to_publish(desk: Desk) -> tuple[StagedRelease, ...]:
             where=str(desk.stage_file),
             hint="stage the rest; if others did, `hatch stage pull NAME==VERSION`, and test that",
         )
-    for release in releases:
+    ready = tuple(release for release in releases if projects is None or release.project in projects)
+    for release in ready:
         with desk.connections.open(desk.repository_of(release)) as client:
             _ready_session(desk, release, client)
-    return releases
+    return ready
 
 
 def publish(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
 import io
 import tarfile
 import zipfile
@@ -32,11 +34,18 @@ def wheel_members(filename: str, metadata: bytes, files: Mapping[str, bytes]) ->
         f"{folder}/METADATA": metadata,
         f"{folder}/WHEEL": f"Wheel-Version: 1.0\nGenerator: ours\nRoot-Is-Purelib: true\n{tags}".encode(),
     }
-    return {**members, f"{folder}/RECORD": record(*members, f"{folder}/RECORD")}
+    lines = [f'"{name}",{hash_and_size(content)}\n' for name, content in members.items()]
+    return {**members, f"{folder}/RECORD": f"{''.join(lines)}{folder}/RECORD,,\n".encode()}
+
+
+def hash_and_size(content: bytes) -> str:
+    """Return what RECORD says of a file."""
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+    return f"sha256={digest},{len(content)}"
 
 
 def record(*names: str) -> bytes:
-    """Return a RECORD that lists `names`."""
+    """Return a RECORD that lists `names`, with hashes that are none."""
     return "".join(f'"{name}",sha256=x,1\n' for name in names).encode()
 
 

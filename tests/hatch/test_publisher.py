@@ -19,7 +19,7 @@ from hatch_staged import releases
 from hatch_staged.client import waiting
 from hatch_staged.client.staging import OnInterrupt
 from hatch_staged.client.waiting import Waiter
-from hatch_staged.hatch.publisher import Options
+from hatch_staged.hatch.staging import Options
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from hatch_staged import releases
+from hatch_staged import releases, termination
 from hatch_staged.client import artifacts
 from hatch_staged.client.credentials import Credentials
 from hatch_staged.client.progress import Silent
@@ -22,7 +22,6 @@ from hatch_staged.client.upload_api import Client
 from hatch_staged.client.waiting import Waiter
 from hatch_staged.desk import Desk
 from hatch_staged.errors import StagedError
-from hatch_staged.hatch import termination
 from hatch_staged.repositories import Repository
 
 if TYPE_CHECKING:

@@ -64,7 +64,7 @@ def application() -> Application | None:
 
 def read_settings(app: Application) -> Settings:
     """Return our tables of the project's and of Hatch's configuration; raise `ConfigurationError` if they are wrong."""
-    with _reading(app):
+    with reading(app):
         project, user = app.project.config.publish, app.config.publish
     return settings.read(project.get("staged", {}), user.get("staged", {}))
 
@@ -72,7 +72,7 @@ def read_settings(app: Application) -> Settings:
 def build_folder(app: Application) -> Path:
     """Return where the project's builds are; raise `ConfigurationError` if its configuration is wrong."""
     root = Path(app.project.location)
-    with _reading(app):
+    with reading(app):
         return root / str(app.project.config.build.directory)
 
 
@@ -113,7 +113,7 @@ def open_desk(app: Application, options: IndexOptions, *, stage_file_option: str
         ca_cert=options.ca_cert,
         client_cert=options.client_cert,
         client_key=options.client_key,
-        prompt=None if options.no_prompt or not _at_terminal() else _prompt(app),
+        prompt=None if options.no_prompt or not at_terminal() else _prompt(app),
     )
     connections = Connections(configured.repos, LocalIndex(ours / "index"), login, ours / "last-users.json")
     path = stage_file(Path(app.project.location), configured, stage_file_option)
@@ -137,7 +137,8 @@ def local_index_folder(app: Application) -> Path:
 
 
 @contextmanager
-def _reading(app: Application) -> Iterator[None]:
+def reading(app: Application) -> Iterator[None]:
+    """Turn what Hatch raises for mistakes in its files into `ConfigurationError`."""
     try:
         yield
     except (TypeError, ValueError, HatchConfigurationError) as error:
@@ -145,7 +146,7 @@ def _reading(app: Application) -> Iterator[None]:
         raise ConfigurationError(f"the configuration is wrong: {error}", where=str(app.project.location)) from error
 
 
-def _at_terminal() -> bool:
+def at_terminal() -> bool:
     """Whether somebody can type; a program without a console has no standard input at all."""
     try:
         return sys.stdin.isatty()

@@ -12,7 +12,7 @@ from urllib.request import url2pathname
 from packaging.utils import canonicalize_name
 
 from hatch_staged.errors import WrongBytesError
-from hatch_staged.hatch import precedence
+from hatch_staged.stage import precedence
 from hatch_staged.stage.cache import Cache, Signature
 
 if TYPE_CHECKING:

@@ -3,119 +3,22 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass, replace
-from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 from hatch.publish.plugin.interface import PublisherInterface
 
-from hatch_staged import releases, status
-from hatch_staged.client import artifacts, checks, plugins, signing
-from hatch_staged.client.progress import Both
-from hatch_staged.client.staging import OnInterrupt
-from hatch_staged.errors import ConfigurationError
-from hatch_staged.hatch import context, progress, termination
+from hatch_staged.hatch import context, staging
 from hatch_staged.hatch.context import IndexOptions
-from hatch_staged.hatch.display import reporting, stderr_of
+from hatch_staged.hatch.display import reporting
+from hatch_staged.hatch.staging import Options
 from hatch_staged.outcome import Outcome
-from hatch_staged.stage.expected import missing
 from hatch_staged.stage.session_tokens import VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from hatch.cli.application import Application
-
-    from hatch_staged.client.artifacts import Release
-    from hatch_staged.client.plugins import Plugins
-    from hatch_staged.desk import Desk
-    from hatch_staged.repositories import Repository
-    from hatch_staged.stage.model import StagedRelease
-
-#: What Hatch itself puts among the options of every publisher.
-_HATCHS_OWN = {"no_prompt", "initialize_auth"}
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise ValueError("a whole number of at least 1 is needed")
-    return int(text)
-
-
-def _flag(text: str) -> bool:
-    if text not in {"true", "false"}:
-        raise ValueError("true or false is needed")
-    return text == "true"
-
-
-def _patterns(text: str) -> tuple[str, ...]:
-    found = tuple(text.replace(",", " ").split())
-    if not found:
-        raise ValueError("patterns of file names are needed")
-    return found
-
-
-def _on_interrupt(text: str) -> OnInterrupt:
-    try:
-        return OnInterrupt(text)
-    except ValueError:
-        raise ValueError(f"{' or '.join(OnInterrupt)} is needed") from None
-
-
-#: key of ``-o`` -> what reads its value, which raises `ValueError` with what is needed instead
-_KEYS: Mapping[str, Callable[[str], object]] = MappingProxyType(
-    {
-        "jobs": _count,
-        "dry-run": _flag,
-        "prune": _flag,
-        "expect": _patterns,
-        "on-interrupt": _on_interrupt,
-        "attest": _flag,
-        "json": _flag,
-    }
-)
-
-
-def _read(key: str, text: str) -> object:
-    try:
-        return _KEYS[key](text)
-    except ValueError as error:
-        raise ConfigurationError(f"-o {key}={text}: {error}") from None
-
-
-@dataclass(frozen=True)
-class Options:
-    """What ``-o KEY=VALUE`` says of one run; a field for each key, with an underscore for each hyphen."""
-
-    #: None where the configuration decides
-    jobs: int | None = None
-    #: whether only to tell what would be done
-    dry_run: bool = False
-    #: whether to delete what is in the session and not among the artifacts
-    prune: bool = False
-    #: patterns of the file names that a complete release has; None where the configuration decides
-    expect: tuple[str, ...] | None = None
-    on_interrupt: OnInterrupt = OnInterrupt.KEEP
-    #: whether artifacts get attestations that have none
-    attest: bool = False
-    #: whether stdout gets the outcome as a JSON document
-    json: bool = False
-
-    @classmethod
-    def of(cls, given: Mapping[str, object]) -> Options:
-        """Return what Hatch collected; raise `ConfigurationError` for a key that is unknown, or a value that is wrong.
-
-        What Hatch itself puts among the options of every publisher is passed over.
-        """
-        ours = {key: str(value) for key, value in given.items() if key not in _HATCHS_OWN}
-        if unknown := sorted(ours.keys() - _KEYS.keys()):
-            raise ConfigurationError(
-                f"unknown options: {', '.join(f'-o {key}' for key in unknown)}", hint=f"known: {', '.join(_KEYS)}"
-            )
-        read: dict[str, Any] = {key.replace("-", "_"): _read(key, text) for key, text in ours.items()}
-        return cls(**read)
+    from collections.abc import Mapping
+    from pathlib import Path
 
 
 class StagedPublisher(PublisherInterface):
@@ -130,84 +33,18 @@ class StagedPublisher(PublisherInterface):
         outcome = Outcome("stage")
         with reporting(outcome if given.json else None):
             desk = context.open_desk(self.app, _index_options(options))
-            further = plugins.load()
-            found = artifacts.find(specs, root=Path(self.root), default=context.build_folder(self.app))
-            for warning in checks.check(
-                found, further, known=releases.staged_before(desk), unwanted=desk.stage_file.name
-            ):
-                self.app.display_warning(warning)
-            if given.attest:
-                signing.require_extra()
-            run = _Run(self.app, given, desk, desk.repository(), outcome)
+            staging.stage(self.app, desk, specs, given, outcome)
             if given.dry_run:
-                run.preview(found)
-            else:
-                run.conclude(run.stage(found, further))
-
-
-@dataclass(frozen=True)
-class _Run:
-    """One run on releases that have passed the checks."""
-
-    app: Application
-    given: Options
-    desk: Desk
-    repository: Repository
-    outcome: Outcome
-
-    def __post_init__(self) -> None:
-        self.outcome.staging_at(self.repository.url)
-
-    def preview(self, found: Sequence[Release]) -> None:
-        """Show what would be done."""
-        with progress.Lines(stderr_of(self.app), quiet=self.app.quiet, verbose=True) as lines:
-            reporter = Both(lines, self.outcome)
-            desk, given = self.desk.telling(lines.detail), self.given
-            for plan in releases.preview(desk, self.repository, found, prune=given.prune, signing=given.attest):
-                reporter.planned(plan)
-        self.app.display_info("Nothing was done: this was a dry run")
-
-    def stage(self, found: Sequence[Release], further: Plugins) -> list[StagedRelease]:
-        """Do it, and show how far it is."""
-        staged = []
-        with (
-            termination.like_an_interrupt(),
-            progress.reporter(stderr_of(self.app), quiet=self.app.quiet, verbose=self.app.verbose) as shown,
-        ):
-            reporter = Both(shown, self.outcome)
-            for release in releases.stage(
-                self.desk.telling(shown.detail),
-                self.repository,
-                found,
-                jobs=self.given.jobs or context.read_settings(self.app).jobs,
-                reporter=reporter,
-                prune=self.given.prune,
-                expected=self.given.expect or (),
-                on_interrupt=self.given.on_interrupt,
-                senders=further.senders(reporter.notice),
-                make_signer=signing.ambient_signer if self.given.attest else None,
-            ):
-                self.outcome.add(status.as_noted(release))
-                staged.append(release)
-        return staged
-
-    def conclude(self, staged: Sequence[StagedRelease]) -> None:
-        """Say what is staged, what is still missing, and what to do next."""
-        for release in staged:
-            self.app.display_success(f"{release.label} is staged on {self.repository.name}, not published")
-        awaited = self.desk.expected if self.given.expect is None else self.given.expect
-        if absent := missing(awaited, staged):
-            self.app.display_info(f"Not there yet, of what the whole release has: {', '.join(absent)}")
-        path = self.desk.stage_file
-        self.app.display_info(f"{path} names it: test it, then `hatch stage publish` or `cancel`")
-        if not self.desk.share_token:
-            self.app.display_info(
-                f"No secret is in it; elsewhere it needs {VARIABLE}, which `hatch stage export --format env` prints"
-            )
-        elif _would_be_committed(path):
-            self.app.display_warning(
-                f"git does not ignore {path.name}: whoever gets it can install this unpublished release"
-            )
+                return
+            self.app.display_info(f"{desk.stage_file} names it: test it, then `hatch stage publish` or `cancel`")
+            if not desk.share_token:
+                self.app.display_info(
+                    f"No secret is in it; elsewhere it needs {VARIABLE}, which `hatch stage export --format env` prints"
+                )
+            elif _would_be_committed(desk.stage_file):
+                self.app.display_warning(
+                    f"git does not ignore {desk.stage_file.name}: whoever gets it can install this unpublished release"
+                )
 
 
 def _would_be_committed(path: Path) -> bool:

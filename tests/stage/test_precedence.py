@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_staged.hatch import precedence
+from hatch_staged.stage import precedence
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,12 +48,10 @@ def write(folder: Path, origin: str) -> None:
         path.write_text(f"ORIGIN = {origin!r}\n")
 
 
-def imported(environment: Path, cwd: Path) -> list[str]:
+def imported(environment: Path, cwd: Path, *names: str) -> list[str]:
     """Return the origins of what a Python of the environment imports in the folder `cwd`."""
-    code = """if True:
-        import package.part, module, space.inner
-        print(package.ORIGIN, package.part.ORIGIN, module.ORIGIN, space.inner.ORIGIN)
-    """
+    names = names or ("package", "package.part", "module", "space.inner")
+    code = f"import {', '.join(names)}; print({', '.join(f'{name}.ORIGIN' for name in names)})"
     [python] = [*environment.parents[3].glob("bin/python"), *environment.parents[2].glob("Scripts/python.exe")]
     command = [str(python), "-c", code]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True).stdout.split()
@@ -63,8 +61,16 @@ def test_what_is_staged_comes_before_the_folder_that_somebody_works_in(environme
     write(tmp_path / "checkout", "checkout")
     assert imported(environment, tmp_path / "checkout") == ["checkout"] * 4
     precedence.give([environment])
-    # a namespace package is nobody's alone
-    assert imported(environment, tmp_path / "checkout") == [*["staged"] * 3, "checkout"]
+    assert imported(environment, tmp_path / "checkout") == ["staged"] * 4
+
+
+def test_a_namespace_package_is_nobodys_alone(environment: Path, tmp_path: Path) -> None:
+    other = tmp_path / "checkout" / "space" / "other.py"
+    other.parent.mkdir(parents=True)
+    other.write_text("ORIGIN = 'checkout'\n")
+    write(tmp_path / "checkout", "checkout")
+    precedence.give([environment])
+    assert imported(environment, tmp_path / "checkout", "space.inner", "space.other") == ["staged", "checkout"]
 
 
 def test_what_is_given_later_replaces_what_was_given_before(environment: Path, tmp_path: Path) -> None:
