@@ -21,7 +21,9 @@ from hatch_staged.stage.session_tokens import VARIABLE, SessionTokens
 from hatch_staged.stage.use import Standing
 
 if TYPE_CHECKING:
-    from tests.conftest import TeamIndex
+    from pathlib import Path
+
+    from tests.conftest import Clock, TeamIndex
 
     from hatch_staged.stage.selection import Interpreter
 
@@ -54,6 +56,29 @@ def test_an_index_that_is_away(maintainer: Maintainer, interpreter: Interpreter)
     [standing] = holding.look(maintainer.desk)
     assert standing.fate is None
     assert holding.obtain(maintainer.desk, standing, interpreter) == obtained
+
+
+def test_an_answer_counts_for_a_moment_and_no_longer(maintainer: Maintainer, clock: Clock, tmp_path: Path) -> None:
+    staged = maintainer.stage("foo-1.0.tar.gz", "bar-2.0.tar.gz")
+    teammate = replace(maintainer.logged_in(None), cache=tmp_path / "teammate")
+    first = holding.look(teammate, recent=True)
+    list(releases.cancel(replace(maintainer.desk, stage_file=tmp_path / "other.toml"), staged))
+    clock.advance(seconds=1)
+    assert holding.look(teammate, recent=True) == first
+    with pytest.raises(StageGoneError):
+        holding.look(teammate)
+    clock.advance(seconds=2)
+    with pytest.raises(StageGoneError):
+        holding.look(teammate, recent=True)
+
+
+def test_whoever_changes_something_asks_again(maintainer: Maintainer) -> None:
+    staged = maintainer.stage("foo-1.0.tar.gz")
+    before = maintainer.desk.stage_file.read_bytes()
+    assert isinstance(holding.look(maintainer.desk, recent=True)[0].fate, Alive)
+    list(releases.publish(maintainer.desk, staged))
+    maintainer.desk.stage_file.write_bytes(before)
+    assert isinstance(holding.look(maintainer.desk, recent=True)[0].fate, Published)
 
 
 def test_what_is_gone_and_what_does_not_fit(maintainer: Maintainer, interpreter: Interpreter) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hatch_staged.errors import ConfigurationError
 from hatch_staged.redaction import redact
 from hatch_staged.stage import stagefile
+from hatch_staged.stage.recent import Recent
 from hatch_staged.stage.session_tokens import SessionTokens
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ class Desk:
         Raises `ConfigurationError` if there is none, or a wrong one.
         """
         return self.tokens.fill(stagefile.load(self.stage_file))
+
+    @property
+    def recent(self) -> Recent:
+        """What the indexes have said a moment ago."""
+        return Recent(self.cache / "recent.json")
 
     def telling(self, tell: Callable[[str], None]) -> Desk:
         """Return the same desk where `tell` takes a line on why an index is asked again."""

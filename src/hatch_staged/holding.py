@@ -9,7 +9,7 @@ from hatch_staged.stage import use
 from hatch_staged.stage.cache import Cache
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from hatch_staged.desk import Desk
     from hatch_staged.stage.model import StagedRelease
@@ -17,14 +17,27 @@ if TYPE_CHECKING:
     from hatch_staged.stage.use import Obtained, Standing
 
 
-def look(desk: Desk) -> tuple[Standing, ...]:
-    """Return what has become of the releases in the stage file; see `hatch_staged.stage.use.look`."""
-    standings = []
-    for release in desk.read().releases:
-        repository = desk.connections.at(release.index)
-        with desk.connections.hurried(repository) as client:
-            standings.append(use.look(release, read_page=client.project_page, simple=repository.simple, now=desk.now()))
-    return tuple(standings)
+def look(desk: Desk, releases: Iterable[StagedRelease] | None = None, *, recent: bool = False) -> tuple[Standing, ...]:
+    """Return what has become of `releases`, by default those in the stage file; see `hatch_staged.stage.use.look`.
+
+    With `recent` an index that was asked a moment ago in this way is not asked again.
+    """
+    chosen = tuple(desk.read().releases if releases is None else releases)
+    if not recent:
+        return tuple(_ask(desk, release) for release in chosen)
+    answers = [desk.recent.get(release, desk.now()) for release in chosen]
+    known = [answer for answer in answers if answer is not None]
+    if len(known) == len(chosen):
+        return tuple(known)
+    standings = tuple(_ask(desk, release) for release in chosen)
+    desk.recent.keep(standings, desk.now())
+    return standings
+
+
+def _ask(desk: Desk, release: StagedRelease) -> Standing:
+    repository = desk.connections.at(release.index)
+    with desk.connections.hurried(repository) as client:
+        return use.look(release, read_page=client.project_page, simple=repository.simple, now=desk.now())
 
 
 def obtain(desk: Desk, standing: Standing, interpreter: Interpreter) -> Obtained:

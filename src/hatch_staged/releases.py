@@ -353,3 +353,4 @@ def keep(desk: Desk, release: StagedRelease) -> None:
     desk.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     with FileLock(desk.cache / f"stage-file-{name[:16]}.lock"):
         stagefile.write(desk.stage_file, load_or_empty(desk.stage_file).with_release(release))
+    desk.recent.forget()

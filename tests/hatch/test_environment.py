@@ -85,7 +85,7 @@ def test_a_checkout_that_is_not_staged_is_installed_as_ever(
     made = environment('features = ["shiny"]')
     assert names(made.local_dependencies_complex) == {"foo"}
     assert {"foo", "of-environment", "of-feature", "of-project"} <= names(made.all_dependencies_complex)
-    with made.app_status_project_installation():
+    with made.app_status_creation(), made.app_status_project_installation():
         pass
     assert "default: bar 2.0 from the stage" in capsys.readouterr().err
 
@@ -97,9 +97,15 @@ def test_a_member_of_a_workspace_that_is_staged_is_not_taken_from_its_checkout(
     for name in ("bar", "baz"):
         folder = checkout.folder / "packages" / name
         folder.mkdir(parents=True)
-        (folder / "pyproject.toml").write_text(f'[project]\nname = "{name}"\nversion = "1.0"\n')
-    made = environment('workspace.members = ["packages/*"]')
+        needs = f'dependencies = ["of-{name}"]\noptional-dependencies.more = ["more-of-{name}"]'
+        (folder / "pyproject.toml").write_text(f'[project]\nname = "{name}"\nversion = "1.0"\n{needs}\n')
+    members = '[{path = "packages/bar", features = ["more"]}, {path = "packages/baz", features = ["more"]}]'
+    made = environment(f"workspace.members = {members}")
     assert names(made.local_dependencies_complex) == {"foo", "baz"}
+    # what the staged one needs it brings along itself
+    others = names(made.all_dependencies_complex)
+    assert {"of-baz", "more-of-baz"} <= others
+    assert not {"bar", "of-bar", "more-of-bar"} & others
 
 
 def test_the_hash_follows_the_stage_and_the_features(
@@ -125,16 +131,50 @@ def test_what_is_tested_is_said_once(
     assert sum("from the stage" in line for line in said) == 1
 
 
-def test_nothing_is_looked_at_where_nothing_is_installed(
-    environment: Callable[..., StagedEnvironment], checkout: Checkout, capsys: pytest.CaptureFixture[str]
+def test_without_the_project_only_the_others_are_installed(
+    environment: Callable[..., StagedEnvironment], maintainer: Maintainer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # not even whether the stage file is valid
-    (checkout.folder / ".stage.toml").write_text("nothing")
-    made = environment("skip-install = true")
-    with made.app_status_creation():
+    def told(options: str) -> list[str]:
+        made = environment(f"skip-install = true\n{options}")
+        with made.app_status_creation():
+            made.dependency_hash()
+        return [line.partition(" from ")[0] for line in capsys.readouterr().err.splitlines() if "from the" in line]
+
+    maintainer.stage()
+    assert told("") == []
+    assert told('extra-dependencies = ["Foo"]') == ["default: foo 1.0"], "it is asked for by its name"
+    maintainer.stage("bar-2.0.tar.gz")
+    assert told("") == ["default: bar 2.0"]
+
+
+def test_the_staged_release_is_where_its_extras_are_looked_up(
+    environment: Callable[..., StagedEnvironment], maintainer: Maintainer
+) -> None:
+    maintainer.stage()
+    made = environment('extra-dependencies = ["foo[shiny]"]')
+    assert {str(dependency) for dependency in made.all_dependencies_complex} == {"of-environment", "foo[shiny]"}
+
+
+def test_no_source_takes_the_place_of_what_is_staged(
+    environment: Callable[..., StagedEnvironment], maintainer: Maintainer
+) -> None:
+    maintainer.stage()
+    options = 'extra-dependencies = ["foo", "bar"]\nsources.Foo.path = "."\nsources.bar.path = "../bar"'
+    made = environment(options)
+    urls = {dependency.name: dependency.url for dependency in made.all_dependencies_complex}
+    assert urls["foo"] is None
+    assert str(urls["bar"]).startswith("file:")
+
+
+def test_hatch_neither_writes_nor_applies_a_lock_file(
+    environment: Callable[..., StagedEnvironment], maintainer: Maintainer
+) -> None:
+    maintainer.stage()
+    made = environment("locked = true")
+    assert made.locked is False
+    with pytest.raises(click.exceptions.Exit) as ended:
         made.dependency_hash()
-    assert names(made.all_dependencies_complex) == {"of-environment"}
-    assert "from the stage" not in capsys.readouterr().err
+    assert ended.value.exit_code == 2
 
 
 def test_what_is_gone_ends_the_run(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.journeys.pythons import pythons
 
 from hatch_staged.client.transport import Transport
 from hatch_staged.client.upload_api import Client
@@ -26,19 +25,11 @@ if TYPE_CHECKING:
 #: One sdist and dozens of wheels for every platform; one sdist and a pure wheel.
 RELEASES = {"markupsafe": "3.0.2", "attrs": "25.3.0"}
 
-THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
-
-def pythons() -> dict[str, str]:
-    """Return two Pythons, version to executable: this one, and another one if this machine has one."""
-    found = {f"3.{minor}": shutil.which(f"python3.{minor}") for minor in range(10, 20)}
-    others = {v: path for v, path in found.items() if path and v != THIS_PYTHON and works(path)}
-    return {THIS_PYTHON: sys.executable, **dict(list(others.items())[-1:])}
-
-
-def works(python: str) -> bool:
-    """Whether the command is a Python; a version manager's may be a stand-in for one that is not chosen."""
-    return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
+def two_pythons() -> dict[str, str]:
+    """Return this Python, and the newest other one if this machine has one."""
+    (this, executable), *others = pythons().items()
+    return {this: executable, **dict(others[-1:])}
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +74,7 @@ def test_the_registrys_files_are_installed_from_the_stage(  # noqa: PLR0917 - fi
     assert named == {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
 
     for installer in ("pip", "uv"):
-        for python, executable in pythons().items():
+        for python, executable in two_pythons().items():
             consumer = make_project(f"{installer}-{python}", name="consumer", origin="checkout", installer=installer)
             shutil.copy(stage_file, consumer)
             asked = "import attrs, markupsafe, os, sys; print(sys.version_info[1], *markupsafe.__path__)"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import contextmanager
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hatch.env.plugin.interface import Workspace
 from hatch.env.utils import add_verbosity_flag
 from hatch.env.virtual import VirtualEnvironment
 from packaging.utils import canonicalize_name
@@ -19,16 +21,21 @@ from hatch_staged.hatch import context
 from hatch_staged.hatch.collector import TYPE
 from hatch_staged.hatch.context import IndexOptions
 from hatch_staged.hatch.display import reporting
+from hatch_staged.hatch.locking import Lock
 from hatch_staged.hatch.marker import Marker
-from hatch_staged.stage import selection
+from hatch_staged.stage import installers, selection
 from hatch_staged.stage.installation import requirement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from hatch.dep.core import Dependency
+    from hatch.env.plugin.interface import WorkspaceMember
+    from hatch.project.sources import Source
+    from packaging.utils import NormalizedName
 
     from hatch_staged.desk import Desk
+    from hatch_staged.stage.model import StagedRelease
     from hatch_staged.stage.use import Obtained, Standing
 
 
@@ -37,7 +44,8 @@ class StagedEnvironment(VirtualEnvironment):
 
     Hatch asks for `dependency_hash` at every run and calls `sync_dependencies` when it has changed, so both follow
     the stage file.  Every installation has the staged artifacts among its requirements, so that an installer cannot
-    replace one for the sake of another dependency: it fails.  Where `skip-install` is set nothing staged is installed.
+    replace one for the sake of another dependency: it fails.  Where `skip-install` is set, the project is not among
+    them, unless the environment names it as a dependency.
     """
 
     PLUGIN_NAME = TYPE
@@ -69,18 +77,21 @@ class StagedEnvironment(VirtualEnvironment):
 
     def install_project(self) -> None:
         """Install what is staged, and the checkout only if it is something else."""
-        self._install_staged()
-        if not self._replaces_checkout:
-            super().install_project()
+        with self._without_secrets():
+            self._install_staged()
+            if not self._replaces_checkout:
+                super().install_project()
 
     def install_project_dev_mode(self) -> None:
         """Install what is staged, and the checkout only if it is something else."""
-        self._install_staged()
-        if not self._replaces_checkout:
-            super().install_project_dev_mode()
+        with self._without_secrets():
+            self._install_staged()
+            if not self._replaces_checkout:
+                super().install_project_dev_mode()
 
     def dependency_hash(self) -> str:
         """Return a hash of the dependencies, of what is staged, and of whether that is installed."""
+        _ = self._standings
         ours = json.dumps([super().dependency_hash(), self._wanted, self._is_current], sort_keys=True)
         return sha256(ours.encode()).hexdigest()
 
@@ -90,9 +101,10 @@ class StagedEnvironment(VirtualEnvironment):
 
     def sync_dependencies(self) -> None:
         """Install what is staged, unless it is there, and everything else that is missing."""
-        if not self._is_current:
-            self._install_staged()
-        super().sync_dependencies()
+        with self._without_secrets():
+            if not self._is_current:
+                self._install_staged()
+            super().sync_dependencies()
         if not self._is_current:
             with reporting():
                 raise StagedError(
@@ -103,24 +115,59 @@ class StagedEnvironment(VirtualEnvironment):
 
     def construct_pip_install_command(self, args: list[str]) -> list[str]:
         """Return the command that installs `args` together with what is staged."""
-        return list(super().construct_pip_install_command([*args, *self._requirements]))
+        return self._installing([*args, *self._requirements(self._obtained)])
+
+    @cached_property
+    def locked(self) -> bool:
+        """Not for Hatch, which would lock what the checkout needs, and take out what is staged; see `_lock`."""
+        return False
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        """Where dependencies come from: not those that are staged."""
+        return {name: source for name, source in super().sources.items() if canonicalize_name(name) not in self._staged}
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """The members of the workspace that come from checkouts: none that is staged."""
+        workspace = super().workspace
+        vars(workspace)["members"] = [m for m in self._members if canonicalize_name(m.name) not in self._staged]
+        return workspace
 
     @cached_property
     def local_dependencies_complex(self) -> tuple[Dependency, ...]:
         """The projects that are installed from checkouts: none that is staged."""
-        staged = {standing.release.project for standing in self._standings}
-        return tuple(d for d in super().local_dependencies_complex if canonicalize_name(d.name) not in staged)
+        with self._as_for_the_rest():
+            return tuple(super().local_dependencies_complex)
 
     @cached_property
     def project_dependencies_complex(self) -> tuple[Dependency, ...]:
-        """The dependencies that the checkout adds: not the project's own, which the staged release brings along."""
-        if not self._replaces_checkout:
+        """The dependencies that checkouts add: not the project's own, where a staged release brings them along."""
+        with self._as_for_the_rest():
             return tuple(super().project_dependencies_complex)
-        # As Hatch computes them for an environment without the project and without features.
+
+    @cached_property
+    def dependencies_complex(self) -> tuple[Dependency, ...]:
+        """The dependencies beside what is staged, before extras are looked up."""
+        with self._as_for_the_rest():
+            return tuple(super().dependencies_complex)
+
+    @cached_property
+    def all_dependencies_complex(self) -> tuple[Dependency, ...]:
+        """The dependencies beside what is staged: an extra of what is staged is looked up there, not in a checkout."""
+        with self._as_for_the_rest():
+            return tuple(super().all_dependencies_complex)
+
+    @contextmanager
+    def _as_for_the_rest(self) -> Iterator[None]:
+        """Let Hatch compute as without the project and without features, if a staged release takes its place."""
+        if not self._replaces_checkout:
+            yield
+            return
         kept = {"skip_install": self.skip_install, "features": self.features}
         vars(self).update(skip_install=True, features=())
         try:
-            return tuple(super().project_dependencies_complex)
+            yield
         finally:
             vars(self).update(kept)
 
@@ -130,12 +177,31 @@ class StagedEnvironment(VirtualEnvironment):
             return context.open_desk(self.app, IndexOptions())
 
     @cached_property
+    def _stage_file(self) -> tuple[StagedRelease, ...]:
+        with reporting():
+            return self._desk.read().releases
+
+    @property
+    def _staged(self) -> frozenset[NormalizedName]:
+        """The projects that the stage file names."""
+        return frozenset(release.project for release in self._stage_file)
+
+    @cached_property
+    def _releases(self) -> tuple[StagedRelease, ...]:
+        """The releases that belong into this environment."""
+        own = canonicalize_name(self.metadata.name)
+        if self.skip_install and not any(
+            canonicalize_name(d.name) == own for d in self.environment_dependencies_complex
+        ):
+            return tuple(release for release in self._stage_file if release.project != own)
+        return self._stage_file
+
+    @cached_property
     def _standings(self) -> tuple[Standing, ...]:
         """What has become of the releases in the stage file; the first look says what is tested."""
-        if self.skip_install:
-            return ()
         with reporting():
-            standings = holding.look(self._desk)
+            # Before anything is installed, the index is asked in any case.
+            standings = holding.look(self._desk, self._releases, recent=self._is_current)
             for standing in standings:
                 self.app.display_info(f"{self.name}: {standing.describe(self._desk.now())}")
                 # Even where all is installed: who tests must know that the bytes are no longer what was staged.
@@ -144,14 +210,24 @@ class StagedEnvironment(VirtualEnvironment):
 
     @property
     def _replaces_checkout(self) -> bool:
-        return any(standing.release.project == canonicalize_name(self.metadata.name) for standing in self._standings)
+        own = canonicalize_name(self.metadata.name)
+        return any(release.project == own for release in self._releases)
+
+    @cached_property
+    def _lock(self) -> Lock | None:
+        """The lock file that the environment is configured to follow, as Hatch 1.18 and newer know it."""
+        locked = self.config.get("locked", getattr(self.app.project.config, "lock_envs", False))
+        return Lock(self) if locked else None
 
     @property
-    def _wanted(self) -> dict[str, list[str]]:
+    def _wanted(self) -> dict[str, object]:
         """What the marker of an environment with all that is staged says."""
+        with reporting():
+            lock = None if self._lock is None else self._lock.digest
         return {
-            "releases": [f"{standing.release.project} {standing.release.digest}" for standing in self._standings],
-            "features": list(self.features),
+            "releases": [f"{release.project} {release.digest}" for release in self._releases],
+            "features": {release.project: self._features_of(release.project) for release in self._releases},
+            "lock": lock,
         }
 
     @property
@@ -160,7 +236,8 @@ class StagedEnvironment(VirtualEnvironment):
 
     @property
     def _is_current(self) -> bool:
-        return self._marker.wanted == self._wanted
+        nothing_to_do = not self._releases and self._lock is None
+        return nothing_to_do or self._marker.wanted == self._wanted
 
     @cached_property
     def _obtained(self) -> tuple[Obtained, ...]:
@@ -171,21 +248,50 @@ class StagedEnvironment(VirtualEnvironment):
             interpreter = selection.probe(self.platform.modules.shutil.which("python"))
             return tuple(holding.obtain(self._desk, standing, interpreter) for standing in self._standings)
 
-    @property
-    def _requirements(self) -> list[str]:
-        return [requirement(one.path, one.project, self._features_of(one.project)) for one in self._obtained]
+    def _requirements(self, obtained: Iterable[Obtained]) -> list[str]:
+        return [
+            requirement(one.path, one.project, self._features_of(one.project), sha256=one.artifact.sha256)
+            for one in obtained
+        ]
 
     def _install_staged(self) -> None:
         obtained = self._obtained
         with reporting(), self.safe_activation():
-            if self._marker.begin():
+            if self._marker.begin() and obtained:
                 # An installer would take the same version for the same bytes.
                 self.platform.check_command(self._uninstall_command([one.project for one in obtained]))
-            self.platform.check_command(self.construct_pip_install_command(self._sources))
+            if self._lock is not None:
+                self._lock.apply()
+            if obtained:
+                self.platform.check_command(self.construct_pip_install_command(self._sources))
+            if others := self._marker.missing(obtained):
+                # It did so with what there is from elsewhere: from a command before, or outside of the environment.
+                anew = ["--force-reinstall", "--no-deps", *self._requirements(others)]
+                self.platform.check_command(self._installing(anew))
             self._marker.finish(self._wanted, obtained)
         # Hatch's view of what is installed is from before.
         for name in ("distributions", "missing_dependencies"):
             vars(self).pop(name, None)
+
+    @contextmanager
+    def _without_secrets(self) -> Iterator[None]:
+        """Keep variables with a session token from installers, which show the URLs of the indexes that they use."""
+        tokens = [release.session_token for release in self._stage_file if release.session_token is not None]
+        before = dict(os.environ)
+        kept = installers.variables(before, tokens)
+        for name, value in before.items():
+            if name not in kept:
+                del os.environ[name]
+            elif kept[name] != value:
+                os.environ[name] = kept[name]
+        try:
+            yield
+        finally:
+            os.environ.update(before)
+
+    def _installing(self, args: Iterable[str]) -> list[str]:
+        constraints = [] if self._lock is None else self._lock.constraints(self._staged)
+        return list(super().construct_pip_install_command([*args, *constraints]))
 
     @property
     def _sources(self) -> list[str]:
@@ -194,8 +300,16 @@ class StagedEnvironment(VirtualEnvironment):
             return []
         return list(self.get_source_install_args(self.all_dependencies_complex))
 
-    def _features_of(self, project: str) -> tuple[str, ...]:
-        return tuple(self.features) if project == canonicalize_name(self.metadata.name) else ()
+    @cached_property
+    def _members(self) -> Sequence[WorkspaceMember]:
+        """All members of the workspace."""
+        return tuple(Workspace(self, self.config.get("workspace", {})).members)
+
+    def _features_of(self, project: str) -> list[str]:
+        """Return the features of `project` that the environment is configured to have."""
+        if project == canonicalize_name(self.metadata.name):
+            return list(self.features)
+        return [feature for m in self._members if canonicalize_name(m.name) == project for feature in m.features]
 
     def _uninstall_command(self, projects: Iterable[str]) -> list[str]:
         command = (

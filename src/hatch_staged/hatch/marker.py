@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from hatch_staged.errors import StagedError
+from hatch_staged.errors import WrongBytesError
 from hatch_staged.stage import precedence
 from hatch_staged.stage.cache import Cache, Signature
 
@@ -34,7 +34,8 @@ class Marker:
         """What `finish` was told to be wanted, or None if that is not, or not any more, what is installed."""
         said = self._read()
         records = said.get("installed", {})
-        intact = all(_signature(self.folder / path) == signature for path, signature in records.items())
+        # by its text, not by its time: pip installs an sdist again, from the same file, beside anything else
+        intact = all(_origin(self.folder / path) == origin for path, origin in records.items())
         return said.get("wanted") if intact else None
 
     def begin(self) -> bool:
@@ -43,19 +44,28 @@ class Marker:
         self._path.write_text("{}", encoding="utf-8")
         return before
 
+    def missing(self, obtained: Iterable[Obtained]) -> list[Obtained]:
+        """Return those of the artifacts `obtained` that nothing in the environment was installed from."""
+        records = self._records()
+        return [one for one in obtained if one.path not in records]
+
     def finish(self, wanted: Mapping[str, object], obtained: Iterable[Obtained]) -> None:
         """Write down that all that is `wanted` is installed, from the artifacts `obtained`; let it be imported first.
 
-        Raises `StagedError` if one of them is not installed.
+        Raises `WrongBytesError` if one of them is not installed.
         """
         records = self._records()
         cached, installed = {}, {}
         dist_infos = []
         for one in obtained:
             if one.path not in records:
-                raise StagedError(f"the installer did not install {one.artifact.filename}", where=str(self.folder))
+                raise WrongBytesError(
+                    f"the installer did not install {one.artifact.filename}, or something else in its place",
+                    where=str(self.folder),
+                    hint="look into the configuration of the installer: variables PIP_* and UV_*, pip.conf, uv.toml",
+                )
             record = records[one.path]
-            installed[record.relative_to(self.folder).as_posix()] = _signature(record)
+            installed[record.relative_to(self.folder).as_posix()] = _origin(record)
             dist_infos.append(record.parent)
             cached[one.project] = [one.artifact.filename, *one.signature]
         precedence.give(dist_infos)
@@ -93,10 +103,9 @@ class Marker:
             return {}
 
 
-def _signature(record: Path) -> list[int] | None:
-    """Return what changes when an installer writes the file anew, or None if it is not there."""
+def _origin(record: Path) -> str | None:
+    """Return what an installer wrote of the origin of a distribution, or None if it is not there."""
     try:
-        status = record.stat()
-    except FileNotFoundError:
+        return record.read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
         return None
-    return [status.st_size, status.st_mtime_ns, status.st_ino]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +20,7 @@ from hatch_staged.protocol.distributions import Kind
 from hatch_staged.stage.model import LOCK_VERSION, TOOL_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from packaging.markers import Environment
     from packaging.pylock import PackageSdist, PackageWheel
@@ -30,26 +32,43 @@ if TYPE_CHECKING:
 
 _ANY = Tag("py3", "none", "any")
 
-# How many of an interpreter's some thousand tags an error shows: the ones that fit best come first.
-_SHOWN_TAGS = 3
+#: A run of versions looks alike but for these.
+_NUMBERS = re.compile(r"[0-9]+")
 
 # Runs in the target interpreter.  It gets our copy of `packaging` by location, so that nothing else of ours comes
-# along and nothing of its environment gets in the way.
+# along and nothing of its environment gets in the way.  A Python too old for that has one of its own: in its pip, or in
+# the pip that it would install.
 _PROBE = """\
-import importlib.util, json, os, sys
+import glob, importlib, importlib.util, json, os, sys
 folder = sys.argv[1]
-spec = importlib.util.spec_from_file_location(
-    "packaging", os.path.join(folder, "__init__.py"), submodule_search_locations=[folder]
-)
-sys.modules["packaging"] = module = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
-from packaging.markers import default_environment
-from packaging.tags import sys_tags
-tags = [(tag.interpreter, tag.abi, tag.platform) for tag in sys_tags()]
-version = "%d.%d.%d" % sys.version_info[:3]
-markers = default_environment()
+def ours():
+    spec = importlib.util.spec_from_file_location(
+        "packaging", os.path.join(folder, "__init__.py"), submodule_search_locations=[folder]
+    )
+    sys.modules["packaging"] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return importlib.import_module("packaging.markers"), importlib.import_module("packaging.tags")
+def of_pip():
+    name = "pip._vendor.packaging"
+    return importlib.import_module(name + ".markers"), importlib.import_module(name + ".tags")
 has_pip = importlib.util.find_spec("pip") is not None
-answer = {"executable": sys.executable, "version": version, "markers": markers, "tags": tags, "has_pip": has_pip}
+try:
+    markers, tags = ours()
+except (ImportError, SyntaxError, TypeError) as error:
+    try:
+        if not has_pip:
+            import ensurepip
+            sys.path += glob.glob(os.path.join(os.path.dirname(ensurepip.__file__), "_bundled", "pip-*.whl"))
+        markers, tags = of_pip()
+    except ImportError:
+        raise error
+answer = {
+    "executable": sys.executable,
+    "version": "%d.%d.%d" % sys.version_info[:3],
+    "markers": markers.default_environment(),
+    "tags": [(tag.interpreter, tag.abi, tag.platform) for tag in tags.sys_tags()],
+    "has_pip": has_pip,
+}
 print(json.dumps(answer))
 """
 
@@ -130,9 +149,16 @@ def _nothing_fits(release: StagedRelease, interpreter: Interpreter) -> StagedErr
         what = f"{name} requires Python {release.requires_python}, this is {interpreter.version}"
         return StagedError(what, where=where)
     offered = sorted({str(tag) for artifact in release.artifacts for tag in artifact.distribution.tags})
-    taken = ", ".join(str(tag) for tag in interpreter.tags[:_SHOWN_TAGS])
+    pythons = _shortened(f"{tag.interpreter}-{tag.abi}" for tag in interpreter.tags)
+    platforms = _shortened(tag.platform for tag in interpreter.tags)
     return StagedError(
         f"{name} has no sdist, and none of its wheels fits; they are for {', '.join(offered)}",
         where=where,
-        hint=f"stage a wheel for {taken} or any other tag that this interpreter takes, or an sdist",
+        hint=f"stage an sdist, or a wheel for what this interpreter takes: {pythons}; on {platforms}",
     )
+
+
+def _shortened(parts: Iterable[str]) -> str:
+    """Return the different ones of `parts`, of some thousand tags: of each run of versions the first and the last."""
+    runs = [list(run) for _, run in itertools.groupby(dict.fromkeys(parts), lambda part: _NUMBERS.sub("#", part))]
+    return ", ".join(" to ".join(dict.fromkeys((run[0], run[-1]))) for run in runs)
