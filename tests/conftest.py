@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import time
@@ -51,6 +52,12 @@ settings.load_profile("untimed")
 
 #: How many made-up sequences of steps are held against the tables of the states.
 STORIES = int(os.environ.get("HATCH_STAGED_STORIES", "10"))
+
+
+def pytest_collection_finish() -> None:
+    """Have no search for garbage look through all that the tests have loaded, as each run of pytest within one does."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -111,5 +111,7 @@ def test_what_the_installer_did_not_install(marker: Marker, obtained: Obtained) 
     with pytest.raises(WrongBytesError, match="did not install foo-1"):
         marker.finish({}, [obtained])
     assert marker.wanted is None
-    install(marker, obtained.path)
+    record = install(marker, obtained.path)
     assert marker.missing([obtained]) == []
+    (record.parent / "METADATA").write_text("Name: foo\nProvides-Extra: Shiny_Things\n")
+    assert marker.extras(obtained) == {"shiny-things"}

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -123,9 +122,10 @@ def test_a_lock_file_is_followed_and_left_alone(
     newer = train.make_wheel(EXTRA, version="2.0")
     train.write(elsewhere, [newer])
     [locked] = [path for path in elsewhere.iterdir() if path.name.startswith(f"{EXTRA}-1.0")]
-    checkout = configure(f'locked = true\nfeatures = ["lit"]\ndependencies = ["{EXTRA}"]', installer="uv")
+    checkout = configure(f'locked = true\nfeatures = ["lit", "new"]\ndependencies = ["{EXTRA}"]', installer="uv")
     path = checkout / "pyproject.toml"
-    path.write_text(path.read_text().replace("requires-python", 'optional-dependencies.lit = ["x"]\nrequires-python'))
+    features = 'optional-dependencies = {lit = ["x"], new = ["y"]}'
+    path.write_text(path.read_text().replace("requires-python", f"{features}\nrequires-python"))
     refused = teammate.hatch("run", "python", "-c", SHOW, cwd=checkout)
     assert (refused.code, len(refused.complaint)) == (2, 3)
     assert "HATCH_STAGED=off hatch env lock default" in refused.err
@@ -142,6 +142,7 @@ def test_a_lock_file_is_followed_and_left_alone(
     ran = teammate.hatch("run", "python", "-c", show, cwd=checkout, UV_FIND_LINKS=str(elsewhere))
     assert ran.out.splitlines() == [f"{EXTRA} from elsewhere", "lantern-1.0-py3-none-any.whl"], ran.err
     assert lock.read_bytes() == before
+    assert "default: the staged lantern has no feature `new`" in ran.err
 
 
 def test_environments_are_shown_found_removed_and_pruned(teammate: Person, configure: Callable[..., Path]) -> None:
@@ -175,11 +176,11 @@ def test_environments_are_shown_found_removed_and_pruned(teammate: Person, confi
     assert environments() == set()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_a_shell_is_entered(teammate: Person, configure: Callable[..., Path]) -> None:
+    pty = pytest.importorskip("pty", reason="needs a pseudo-terminal")
     checkout = configure("", installer="uv")
     show = 'python -c "import lantern; print(lantern.ORIGIN)"\nexit\n'
-    main, terminal = os.openpty()
+    main, terminal = pty.openpty()
     command = [*teammate.hatch_command, "shell", "--name", "sh", "--path", "/bin/sh"]
     with subprocess.Popen(
         command, cwd=checkout, env=teammate.variables, stdin=terminal, stdout=terminal, stderr=terminal

@@ -42,7 +42,12 @@ def test_a_checkout_is_tested_with_a_staged_library(
 ) -> None:
     house = make_project("house", name="house", origin="checkout", installer=installer)
     depend(house, 'dependencies = ["lantern"]', f"dev-mode = {dev_mode}")
-    shutil.copy(stage_file, house)
+    if installer == "pip":
+        shutil.copy(stage_file, house)
+    else:
+        # where the library's checkout lies beside it
+        with (house / "pyproject.toml").open("a") as file:
+            file.write('[tool.hatch.publish.staged]\nstage-file = "../library/.stage.toml"\n')
     configured = (house / "pyproject.toml").read_text()
     for dependency in ("pluggy", "pathspec"):
         # the second time only this one is missing

@@ -21,10 +21,9 @@ from hatch_staged.hatch import context
 from hatch_staged.hatch.collector import TYPE
 from hatch_staged.hatch.context import IndexOptions
 from hatch_staged.hatch.display import reporting
-from hatch_staged.hatch.locking import Lock
 from hatch_staged.hatch.marker import Marker
-from hatch_staged.stage import installers, selection
-from hatch_staged.stage.installation import requirement
+
+# What installs is imported where it runs: most runs install nothing.
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
 
     from hatch_staged.desk import Desk
+    from hatch_staged.hatch.locking import Lock
     from hatch_staged.stage.model import StagedRelease
     from hatch_staged.stage.use import Obtained, Standing
 
@@ -216,8 +216,11 @@ class StagedEnvironment(VirtualEnvironment):
     @cached_property
     def _lock(self) -> Lock | None:
         """The lock file that the environment is configured to follow, as Hatch 1.18 and newer know it."""
-        locked = self.config.get("locked", getattr(self.app.project.config, "lock_envs", False))
-        return Lock(self) if locked else None
+        if not self.config.get("locked", getattr(self.app.project.config, "lock_envs", False)):
+            return None
+        from hatch_staged.hatch.locking import Lock  # noqa: PLC0415 - see above
+
+        return Lock(self)
 
     @property
     def _wanted(self) -> dict[str, object]:
@@ -242,6 +245,8 @@ class StagedEnvironment(VirtualEnvironment):
     @cached_property
     def _obtained(self) -> tuple[Obtained, ...]:
         """The artifacts for this environment's Python, verified and on this disk."""
+        from hatch_staged.stage import selection  # noqa: PLC0415 - see above
+
         if not self._standings:
             return ()
         with reporting(), self.safe_activation():
@@ -249,6 +254,8 @@ class StagedEnvironment(VirtualEnvironment):
             return tuple(holding.obtain(self._desk, standing, interpreter) for standing in self._standings)
 
     def _requirements(self, obtained: Iterable[Obtained]) -> list[str]:
+        from hatch_staged.stage.installation import requirement  # noqa: PLC0415 - see above
+
         return [
             requirement(one.path, one.project, self._features_of(one.project), sha256=one.artifact.sha256)
             for one in obtained
@@ -269,6 +276,12 @@ class StagedEnvironment(VirtualEnvironment):
                 anew = ["--force-reinstall", "--no-deps", *self._requirements(others)]
                 self.platform.check_command(self._installing(anew))
             self._marker.finish(self._wanted, obtained)
+            for one in obtained:
+                # an installer is content, and as quiet as Hatch makes it
+                for feature in sorted(
+                    {canonicalize_name(f) for f in self._features_of(one.project)} - self._marker.extras(one)
+                ):
+                    self.app.display_warning(f"{self.name}: the staged {one.project} has no feature `{feature}`")
         # Hatch's view of what is installed is from before.
         for name in ("distributions", "missing_dependencies"):
             vars(self).pop(name, None)
@@ -276,6 +289,8 @@ class StagedEnvironment(VirtualEnvironment):
     @contextmanager
     def _without_secrets(self) -> Iterator[None]:
         """Keep variables with a session token from installers, which show the URLs of the indexes that they use."""
+        from hatch_staged.stage import installers  # noqa: PLC0415 - see above
+
         tokens = [release.session_token for release in self._stage_file if release.session_token is not None]
         before = dict(os.environ)
         kept = installers.variables(before, tokens)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from packaging.utils import canonicalize_name
+
 from hatch_staged.errors import WrongBytesError
 from hatch_staged.stage import precedence
 from hatch_staged.stage.cache import Cache, Signature
@@ -48,6 +50,13 @@ class Marker:
         """Return those of the artifacts `obtained` that nothing in the environment was installed from."""
         records = self._records()
         return [one for one in obtained if one.path not in records]
+
+    def extras(self, installed: Obtained) -> frozenset[str]:
+        """Return the names of the extras of what is `installed`, normalized."""
+        from importlib.metadata import Distribution  # noqa: PLC0415 - a run that installs nothing does without
+
+        metadata = Distribution.at(self._records()[installed.path].parent).metadata
+        return frozenset(canonicalize_name(name) for name in metadata.get_all("Provides-Extra") or ())
 
     def finish(self, wanted: Mapping[str, object], obtained: Iterable[Obtained]) -> None:
         """Write down that all that is `wanted` is installed, from the artifacts `obtained`; let it be imported first.
