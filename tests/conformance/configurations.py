@@ -36,7 +36,7 @@ AS_IT_IS = Configuration("as-it-is", Limits())
 DEFERRED = Configuration(
     "deferred",
     Limits(immediate_size=0, immediate_files=0, project_size=_PROJECT_SIZE),
-    hold=0.1,
+    hold=0.3,
     options=("--project-quota", str(_PROJECT_SIZE)),
     variant=variants.hasty,
 )
