@@ -48,6 +48,8 @@ def checkout(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Che
     monkeypatch.setenv("HATCH_CONFIG", str(made.config_file))
     monkeypatch.setenv("HATCH_DATA_DIR", str(home / "data"))
     monkeypatch.setenv("HATCH_CACHE_DIR", str(home / "cache"))
+    # the tests may run in an environment of Hatch themselves
+    monkeypatch.delenv("HATCH_ENV_ACTIVE", raising=False)
     monkeypatch.chdir(made.folder)
     return made
 
