@@ -22,6 +22,7 @@ from hatch_staged.stage import stagefile
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from click.testing import Result
     from tests.conftest import Maintainer, TeamIndex
     from tests.hatch.conftest import Checkout, Run
 
@@ -99,6 +100,32 @@ def test_what_cannot_be_undone_is_asked(run: Run, maintainer: Maintainer, verb: 
     agreed = run("stage", verb, answer="y\n")
     assert (agreed.exit_code, agreed.stdout) == (0, f"foo 1.0 is {state}\n")
     assert in_file(maintainer.folder) == [state.replace("public", "published")]
+
+
+@pytest.mark.usefixtures("login")
+def test_a_release_that_no_stage_file_names_is_canceled_by_its_name(
+    run: Run, maintainer: Maintainer, team: TeamIndex
+) -> None:
+    maintainer.stage("foo-1.0.tar.gz")
+    maintainer.desk.stage_file.unlink()
+
+    def cancel(named: str, *options: str, answer: str = "") -> Result:
+        return run("stage", "cancel", named, "--repo", team.url, *options, answer=answer)
+
+    assert "Discard foo 1.0?" in cancel("Foo==1.0", answer="n\n").stderr
+    ended = cancel("Foo==1.0", "-y")
+    assert (ended.exit_code, ended.stderr) == (0, "foo 1.0 is canceled\n")
+    again = cancel("foo==1.0", "-y")
+    assert (again.exit_code, again.stderr.partition("\n")[0]) == (3, "there is no session of foo 1.0")
+    assert cancel("foo", "-y").exit_code == 2
+
+
+@pytest.mark.usefixtures("login")
+def test_one_of_several_releases_is_canceled_by_its_name(run: Run, maintainer: Maintainer) -> None:
+    maintainer.stage("foo-1.0.tar.gz", "bar-2.0-py3-none-any.whl")
+    ended = run("stage", "cancel", "bar==2.0", "-y")
+    assert (ended.exit_code, ended.stdout) == (0, "bar 2.0 is canceled\n")
+    assert sorted(in_file(maintainer.folder)) == ["canceled", "open"]
 
 
 @pytest.mark.usefixtures("login")

@@ -119,16 +119,27 @@ def publish(desk: Desk, telling: Telling, *, yes: bool) -> None:
 
 
 @stage.command()
+@click.argument("release", metavar="[NAME==VERSION]", required=False)
 @_YES
 @_with_desk
-def cancel(desk: Desk, telling: Telling, *, yes: bool) -> None:
-    """Discard every release that the stage file names, and its files."""
-    from hatch_staged import releases, status  # noqa: PLC0415 - see above
+def cancel(desk: Desk, telling: Telling, *, release: str | None, yes: bool) -> None:
+    """Discard every release that the stage file names, and its files.
 
-    named = releases.live_in_stage_file(desk)
-    _confirm("Discard", [release.label for release in named], yes=yes)
-    for release in releases.cancel(desk, named):
-        telling.done(status.as_noted(release), f"{release.label} is canceled")
+    With NAME==VERSION, that one alone, also if the stage file does not name it.
+    """
+    from hatch_staged import pulling, releases, status  # noqa: PLC0415 - see above
+
+    wanted = None if release is None else pulling.Named.parse(release)
+    known = releases.load_or_empty(desk.stage_file).releases
+    if wanted is not None and not any(wanted.is_of(each) and not each.status.terminal for each in known):
+        _confirm("Discard", [str(wanted)], yes=yes)
+        releases.discard(desk, wanted.project, str(wanted.version))
+        telling.notice(f"{wanted} is canceled")
+        return
+    live = [each for each in releases.live_in_stage_file(desk) if wanted is None or wanted.is_of(each)]
+    _confirm("Discard", [each.label for each in live], yes=yes)
+    for canceled in releases.cancel(desk, live):
+        telling.done(status.as_noted(canceled), f"{canceled.label} is canceled")
 
 
 @stage.command()

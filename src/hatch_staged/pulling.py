@@ -58,6 +58,10 @@ class Named:
             raise ConfigurationError(str(error), hint="name a release as NAME==VERSION") from None
         raise ConfigurationError(f"{text!r} names no release", hint="name it as NAME==VERSION")
 
+    def is_of(self, release: StagedRelease) -> bool:
+        """Whether it names `release`."""
+        return (release.project, release.version) == (self.project, self.version)
+
     def __str__(self) -> str:
         return f"{self.project} {self.version}"
 

@@ -79,20 +79,21 @@ def stage(
     jobs: int,
     reporter: Reporter,
     prune: bool = False,
-    expected: tuple[str, ...] = (),
+    expected: tuple[str, ...] | None = None,
     on_interrupt: OnInterrupt = OnInterrupt.KEEP,
     senders: Mapping[str, Sender] = SENDERS,
     make_signer: MakeSigner | None = None,
 ) -> Iterator[StagedRelease]:
     """Stage each of the releases `found` at `repository`, write it into the stage file, and yield it.
 
-    `prune` deletes what else is in the sessions, `expected` is kept in the stage file for `ready_to_publish`, `senders`
-    are the upload mechanisms; with `make_signer`, files get attestations that have none.
+    `prune` deletes what else is in the sessions, `expected` is kept in the stage file for `ready_to_publish`, which has
+    what an earlier run was told where this is None; `senders` are the upload mechanisms; with `make_signer`, files get
+    attestations that have none.
 
     Nothing is published.  Before the first byte is sent the stage file is read, and its folder tried, so that one that
     is broken or cannot be written costs no upload.
     """
-    load_or_empty(desk.stage_file)
+    before = {(each.project, each.version): each.expected for each in load_or_empty(desk.stage_file).releases}
     if not os.access(desk.stage_file.parent, os.W_OK):
         raise StagedError("the stage file cannot be written there", where=str(desk.stage_file))
     with desk.connections.open(repository) as client:
@@ -114,7 +115,7 @@ def stage(
                 project=release.project,
                 version=release.version,
                 local=_on_disk(release, desk.stage_file) if outcome.page is None else (),
-                expected=expected,
+                expected=before.get((release.project, release.version), ()) if expected is None else expected,
             )
             yield keep_new(desk, staged)
 
@@ -211,6 +212,19 @@ def cancel(desk: Desk, releases: Sequence[StagedRelease]) -> Iterator[StagedRele
         with desk.connections.open(desk.repository_of(release)) as client:
             client.cancel(_live_session(desk, release, client))
         yield mark(desk, release, SessionState.CANCELED)
+
+
+def discard(desk: Desk, project: str, version: str) -> None:
+    """Cancel the session of a release that no stage file names, at the index that the user works with.
+
+    An interrupted upload leaves one.  Raises `StageGoneError` if there is none.
+    """
+    repository = desk.repository()
+    with desk.connections.open(repository) as client:
+        session = client.find_session(project, version)
+        if session is None:
+            raise StageGoneError(f"there is no session of {project} {version}", where=redact(repository.url))
+        client.cancel(session)
 
 
 @dataclass(frozen=True)

@@ -674,7 +674,7 @@ def test_after_an_interrupt_the_user_is_told_what_the_session_holds(
         stage(release, client, jobs=2, reporter=Silent(), senders={"http-post-bytes": interrupting})
 
     assert caught.value.what == f"interrupted: the session of foo 1.0 holds {WHEEL} (completed), {SDIST} (pending)"
-    assert caught.value.hint == "the same command resumes"
+    assert str(caught.value.hint).startswith("the same command resumes")
     assert index.removed == [], "the next run deletes it"
     stage(release, client, jobs=2, reporter=Silent())
     assert index.removed == [SDIST]
@@ -710,7 +710,7 @@ def test_an_interrupt_while_the_index_cannot_be_reached(
     with pytest.raises(StagedError, match="interrupted: the index cannot be reached") as caught:
         stage(make_release(WHEEL), client, jobs=1, reporter=Silent(), senders={"http-post-bytes": interrupting})
 
-    assert caught.value.hint == "the same command resumes"
+    assert str(caught.value.hint).startswith("the same command resumes")
 
 
 def test_a_second_interrupt_ends_at_once(index: UploadServer, client: Client, make_release: MakeRelease) -> None:

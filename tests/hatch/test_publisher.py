@@ -188,6 +188,9 @@ def test_what_is_expected_is_told_and_needed_to_publish(
     ended = run("stage", "publish", "-y", "-a", team.secret)
     assert ended.exit_code == 5
     assert "not everything that is expected is staged: *.whl" in ended.stderr
+    assert "Not there yet" in run("publish", "--staged", "-a", team.secret).stderr, (
+        "a run that says nothing forgets nothing"
+    )
     maintainer.build("foo-1.0-py3-none-any.whl")
     ended = run("publish", "--staged", "-a", team.secret, *option)
     assert "Not there yet" not in ended.stderr
@@ -229,6 +232,7 @@ def test_a_process_that_is_told_to_end_tells_what_the_session_holds(
     assert process.returncode == 1
     assert "interrupted: the session of foo 1.0 holds foo-1.0.tar.gz (pending)" in told
     assert "the same command resumes" in told
+    assert "`hatch stage cancel foo==1.0` discards it" in told
     assert not (checkout.folder / ".stage.toml").exists()
 
 

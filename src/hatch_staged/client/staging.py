@@ -114,7 +114,8 @@ def _withdraw_if_empty(session: Session, client: Client, reporter: Reporter) -> 
 
 def _interrupted(release: Release, session: Session, client: Client, on_interrupt: OnInterrupt) -> StagedError:
     """Return what the user is told; a second Ctrl-C meanwhile ends at once."""
-    resume = "the same command resumes"
+    discard = f"`hatch stage cancel {release.project}=={release.version}` discards it"
+    resume = f"the same command resumes, with the files that are not completed; {discard}"
     try:
         if on_interrupt is OnInterrupt.CANCEL:
             client.cancel(session)

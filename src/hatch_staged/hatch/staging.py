@@ -169,7 +169,7 @@ class _Run:
                 jobs=self.given.jobs or context.read_settings(self.app).jobs,
                 reporter=reporter,
                 prune=self.given.prune,
-                expected=self.given.expect or (),
+                expected=self.given.expect,
                 on_interrupt=self.given.on_interrupt,
                 senders=further.senders(reporter.notice),
                 make_signer=signing.ambient_signer if self.given.attest else None,
@@ -178,7 +178,8 @@ class _Run:
                 staged.append(release)
         for release in staged:
             self.app.display_success(f"{release.label} is staged on {self.repository.name}, not published")
-        awaited = self.desk.expected if self.given.expect is None else self.given.expect
+        kept = [pattern for release in staged for pattern in release.expected]
+        awaited = [*self.desk.expected, *kept] if self.given.expect is None else self.given.expect
         if absent := missing(awaited, staged):
             self.app.display_info(f"Not there yet, of what the whole release has: {', '.join(absent)}")
         return tuple(staged)
