@@ -65,7 +65,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 def main() -> None:
     """Print the medians of some rounds, and the ratios to ours."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kinds", nargs="*", default=list(KINDS), choices=[*KINDS, []], help="what is published")
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS, help="what is published")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -73,7 +73,7 @@ def main() -> None:
         scripts = servers.install(folder / "rivals", _RIVALS)
         # Compiles what is not compiled yet.
         one_round(make_project(folder / "warm", Kind(1, 1000)), scripts, 0.0)
-        for kind in given.kinds or KINDS:
+        for kind in given.kinds:
             project = make_project(folder / kind, KINDS[kind])
             for round_trip in (0.0, ROUND_TRIP):
                 # one after the other, so that what the machine does meanwhile meets all of them
