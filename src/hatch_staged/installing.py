@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from hatch_staged import holding
 from hatch_staged.errors import ConfigurationError, StagedError, WrongBytesError
-from hatch_staged.stage import installers, selection
+from hatch_staged.releases import in_stage_file
+from hatch_staged.stage import installers, selection, session_tokens
 from hatch_staged.stage.installation import requirement
 
 if TYPE_CHECKING:
@@ -76,13 +77,11 @@ def install(
     installers.refuse_elsewhere(target.arguments)
     interpreter = selection.probe(target.python)
     installer = installers.find(interpreter)
-    standings = holding.look(desk)
-    if not standings:
-        raise ConfigurationError("the stage file names no release", where=str(desk.stage_file))
+    standings = holding.look(desk, in_stage_file(desk))
     for standing in standings:
         tell(standing.describe(desk.now()))
     obtained = [holding.obtain(desk, standing, interpreter) for standing in standings]
-    tokens = [each.release.session_token for each in standings if each.release.session_token is not None]
+    tokens = session_tokens.known(each.release for each in standings)
     work = _Work(interpreter, installer, run, installers.variables(os.environ, tokens))
     work.install(obtained, target)
     return standings

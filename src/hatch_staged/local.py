@@ -16,6 +16,7 @@ from filelock import FileLock
 
 from hatch_staged.errors import ConfigurationError, StagedError
 from hatch_staged.index import presence
+from hatch_staged.stage import private_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +68,7 @@ class LocalIndex:
         kept = self.folder / "token"
         with FileLock(self.folder / "token.lock"):
             if not kept.exists():
-                _write_private(kept, self._make_token())
+                private_files.write(kept, self._make_token(), "its token")
             return kept.read_text(encoding="ascii")
 
     def _make_token(self) -> str:
@@ -99,7 +100,7 @@ class LocalIndex:
         while process.poll() is None and time.monotonic() < deadline:
             url = self._running()
             if url is not None:
-                _write_private(self.folder / "port", url.split(":")[2].partition("/")[0])
+                private_files.write(self.folder / "port", url.split(":")[2].partition("/")[0], "its port")
                 return url
             time.sleep(0.05)
         process.kill()
@@ -139,14 +140,6 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _write_private(path: Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(text)
-    partial.replace(path)
 
 
 if sys.platform == "win32":

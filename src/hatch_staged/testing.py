@@ -15,7 +15,7 @@ from hatch_staged import installing, termination
 from hatch_staged.errors import ConfigurationError, StagedError, WrongBytesError
 from hatch_staged.installing import Target, run_installer
 from hatch_staged.releases import in_stage_file
-from hatch_staged.stage import installed, installers, precedence, selection
+from hatch_staged.stage import installed, installers, precedence, selection, session_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -75,7 +75,7 @@ def try_out(
         standings = installing.install(
             desk, Target(python, trial.requirements, trial.verbosity), tell=tell, run=install
         )
-        tokens = [each.release.session_token for each in standings if each.release.session_token is not None]
+        tokens = session_tokens.known(each.release for each in standings)
         bench = _Bench(environment, python, working, _variables(environment, python, tokens))
         bench.check(standings, tell, notice)
         if trial.command:

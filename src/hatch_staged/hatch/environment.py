@@ -290,9 +290,9 @@ class StagedEnvironment(VirtualEnvironment):
     @contextmanager
     def _without_secrets(self) -> Iterator[None]:
         """Keep variables with a session token from installers, which show the URLs of the indexes that they use."""
-        from hatch_staged.stage import installers  # noqa: PLC0415 - see above
+        from hatch_staged.stage import installers, session_tokens  # noqa: PLC0415 - see above
 
-        tokens = [release.session_token for release in self._stage_file if release.session_token is not None]
+        tokens = session_tokens.known(self._stage_file)
         before = dict(os.environ)
         kept = installers.variables(before, tokens)
         for name, value in before.items():

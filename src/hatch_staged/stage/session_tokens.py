@@ -19,7 +19,7 @@ from hatch_staged.stage import private_files
 from hatch_staged.stage.model import TOOL_TABLE, InvalidEntryError, StagedRelease, StageFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 VARIABLE = "HATCH_STAGE_TOKEN"
@@ -40,6 +40,11 @@ def refuse_unless_token(text: str) -> None:
     # one of dots would lead out of the folder of stages
     if not text.isprintable() or " " in text or not text.strip("."):
         raise ConfigurationError("this is no session token", hint="copy the `session-token` of a stage file")
+
+
+def known(releases: Iterable[StagedRelease]) -> tuple[str, ...]:
+    """Return the session tokens of `releases`, as far as they are known."""
+    return tuple(release.session_token for release in releases if release.session_token is not None)
 
 
 def is_missing(release: StagedRelease) -> bool:
