@@ -11,10 +11,10 @@ import hashlib
 import subprocess
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
 
 from benchmarks.memory import resident_peak
+from benchmarks.publishing import make_wheel
 
 from hatch_staged.client import artifacts, staging
 from hatch_staged.client.credentials import Credentials
@@ -25,8 +25,7 @@ from hatch_staged.index import presence, server, tokens
 from hatch_staged.index.core import open_index
 
 MOST = 40  # MiB
-FILENAME = "big-1.0-py3-none-any.whl"
-_PIECE = 1024 * 1024
+FILENAME = "bench-1.0-1-py3-none-any.whl"
 
 
 def main() -> None:
@@ -36,7 +35,7 @@ def main() -> None:
     size: int = parser.parse_args().size
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make_wheel(folder / FILENAME, size)
+        make_wheel(folder / FILENAME, 1, size * 1024 * 1024)
         with open_index(folder / "data") as index:
             secret = tokens.create(index, user="bench")
         command = [sys.executable, "-m", "benchmarks.big_file"]
@@ -53,23 +52,6 @@ def main() -> None:
     for who, growth in grown.items():
         print(f"{who}: {growth:.1f} MiB more for a wheel of {size} MiB")
     sys.exit(max(grown.values()) >= MOST)
-
-
-def make_wheel(path: Path, size: int) -> None:
-    """Write a valid wheel with `size` MiB of content that does not compress."""
-    info = "big-1.0.dist-info"
-    members = {
-        f"{info}/METADATA": "Metadata-Version: 2.1\nName: big\nVersion: 1.0\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: benchmark\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/RECORD": f"big.bin,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n",
-    }
-    piece = hashlib.shake_128(b"big").digest(_PIECE)
-    with zipfile.ZipFile(path, "w") as archive:
-        with archive.open(zipfile.ZipInfo("big.bin"), "w", force_zip64=True) as member:
-            for _ in range(size):
-                member.write(piece)
-        for name, content in members.items():
-            archive.writestr(name, content)
 
 
 def run_index(data_dir: Path) -> None:
@@ -89,7 +71,7 @@ def run_index(data_dir: Path) -> None:
 def run_client(url: str, secret: str, folder: Path) -> None:
     """Stage, download and publish the wheel in `folder`; print by how much the memory grew (MiB)."""
     with Client(Transport(url, Credentials("__token__", secret))) as client:
-        client.find_session("big", "1.0")  # so that all is loaded
+        client.find_session("bench", "1.0")  # so that all is loaded
         before = resident_peak()
         (release,) = artifacts.find((), root=folder, default=folder)
         outcome = staging.stage(release, client, jobs=1, reporter=Silent())

@@ -150,11 +150,11 @@ def make_project(folder: Path, kind: Kind) -> Path:
     (folder / "dist").mkdir(parents=True)
     (folder / "pyproject.toml").write_text('[project]\nname = "bench"\nversion = "1.0"\n')
     for build in range(1, kind.count + 1):
-        _make_wheel(folder / "dist" / f"bench-1.0-{build}-py3-none-any.whl", build, kind.size)
+        make_wheel(folder / "dist" / f"bench-1.0-{build}-py3-none-any.whl", build, kind.size)
     return folder
 
 
-def _make_wheel(path: Path, build: int, size: int) -> None:
+def make_wheel(path: Path, build: int, size: int) -> None:
     """Write a valid wheel with `size` bytes of content that does not compress."""
     info = "bench-1.0.dist-info"
     members = {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import http.server
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.in_thread import InThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -152,12 +152,9 @@ class LegacyIndex(http.server.BaseHTTPRequestHandler):
 def legacy_index() -> Iterator[tuple[str, list[bytes]]]:
     received: list[bytes] = []
     handler = type("Handler", (LegacyIndex,), {"received": received})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    with InThread(server):
         yield f"http://127.0.0.1:{server.server_port}/legacy/", received
-        server.shutdown()
-        thread.join()
 
 
 def test_an_index_that_speaks_only_the_legacy_api(maintainer: Person, project: Path) -> None:
