@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from packaging.utils import canonicalize_name
 
 from hatch_staged.errors import WrongBytesError
-from hatch_staged.stage import precedence
 from hatch_staged.stage.cache import Cache, Signature
 
 if TYPE_CHECKING:
@@ -63,6 +61,8 @@ class Marker:
 
         Raises `WrongBytesError` if one of them is not installed.
         """
+        from hatch_staged.stage import precedence  # noqa: PLC0415 - likewise
+
         records = self._records()
         cached, installed = {}, {}
         dist_infos = []
@@ -97,6 +97,8 @@ class Marker:
 
     def _records(self) -> dict[Path, Path]:
         """Return, for each file that a distribution was installed from, its ``direct_url.json`` (PEP 610)."""
+        from urllib.request import url2pathname  # noqa: PLC0415 - likewise
+
         found = {}
         for record in self.folder.glob("[Ll]ib/**/site-packages/*.dist-info/direct_url.json"):
             url = urlsplit(json.loads(record.read_text(encoding="utf-8"))["url"])

@@ -6,8 +6,6 @@ import hashlib
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from filelock import FileLock
-
 from hatch_staged.errors import StagedError, WrongBytesError
 from hatch_staged.redaction import redact
 
@@ -56,6 +54,8 @@ class Cache:
         Raises `WrongBytesError` if size or any hash differ, of a cached file too; `StagedError` if there is nowhere to
         download it from or the cache cannot be written; and what `fetch` raises.  A failure leaves nothing behind.
         """
+        from filelock import FileLock  # noqa: PLC0415 - most runs only verify
+
         target = self.path(artifact)
         try:
             # only the owner may look: these bytes are not public yet
