@@ -1,4 +1,4 @@
-"""What has become of stages, as their indexes have just said: for runs that follow each other closely."""
+"""What has become of stages, as their indexes have said lately: for runs that follow each other closely."""
 
 from __future__ import annotations
 
@@ -18,8 +18,22 @@ if TYPE_CHECKING:
 
     from hatch_staged.stage.model import StagedRelease
 
-#: How long an answer counts.  Whoever cancels a stage and sees it tested after this may wonder; before, hardly.
-LIFE = timedelta(seconds=2)
+
+@dataclass(frozen=True)
+class Answer:
+    """What an index said `at` that time: `standing`, None in it if it said nothing.
+
+    `page` is the fingerprint of the page that it said it with; None where that is not known.
+    """
+
+    standing: Standing
+    at: datetime
+    page: str | None = None
+
+    def counts(self, now: datetime, life: timedelta) -> bool:
+        """Whether it is not older than `life`."""
+        # a clock that was put back makes it look as if it were from the future
+        return timedelta() <= now - self.at <= life
 
 
 @dataclass(frozen=True)
@@ -28,21 +42,28 @@ class Recent:
 
     path: Path
 
-    def get(self, release: StagedRelease, now: datetime) -> Standing | None:
-        """Return what has become of `release`, if an index has been asked a moment ago."""
+    def get(self, release: StagedRelease, now: datetime) -> Answer | None:
+        """Return what an index said of `release` at last, None if nothing is known or `release` has expired since."""
         if release.expires_at is not None and release.expires_at <= now:
             return None
         try:
             entry = self._read()[_key(release)]
-            age = now - datetime.fromisoformat(entry["at"])
-            # a clock that was put back makes it look as if it were from the future
-            return Standing(release, _fate(entry)) if timedelta() <= age <= LIFE else None
+            page = entry["page"]
+            at = datetime.fromisoformat(entry["at"])
+            return Answer(Standing(release, _fate(entry)), at, page if page is None else str(page))
         except (KeyError, TypeError, ValueError):
             return None
 
-    def keep(self, standings: Iterable[Standing], now: datetime) -> None:
-        """Write down `standings`, in place of what there was; where that is impossible, the indexes are asked again."""
-        entries = {_key(standing.release): {"at": now.isoformat(), **_entry(standing)} for standing in standings}
+    def keep(self, answers: Iterable[Answer]) -> None:
+        """Write down `answers`, in place of what there was; where that is impossible, the indexes are asked again."""
+        entries = {
+            _key(answer.standing.release): {
+                "at": answer.at.isoformat(),
+                "page": answer.page,
+                **_entry(answer.standing),
+            }
+            for answer in answers
+        }
         with suppress(OSError):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # whoever reads half of it asks
