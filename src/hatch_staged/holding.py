@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from hatch_staged.client import pages
 from hatch_staged.repositories import is_loopback
 from hatch_staged.stage import use
 from hatch_staged.stage.cache import Cache
@@ -51,6 +50,8 @@ def _still(desk: Desk, release: StagedRelease, before: Answer | None) -> Answer:
     here = release.stage is not None and is_loopback(release.stage)
     if before is not None and before.counts(now, LIFE_HERE if here else LIFE):
         return before
+    from hatch_staged.client import pages  # noqa: PLC0415 - a run that follows another closely asks nobody
+
     # looked at first, so that it is never younger than what is read from it
     page = pages.fingerprint(pages.address(release.stage, release.project)) if here and release.stage else None
     if before is not None and page is not None and page == before.page and isinstance(before.standing.fate, Alive):

@@ -10,7 +10,7 @@ import pytest
 
 from hatch_staged.protocol.states import SessionState
 from hatch_staged.stage.liveness import Alive, Published
-from hatch_staged.stage.recent import LIFE, Recent
+from hatch_staged.stage.recent import Answer, Recent
 from hatch_staged.stage.use import Standing
 
 if TYPE_CHECKING:
@@ -33,24 +33,33 @@ def release(make_release: MakeRelease) -> StagedRelease:
     return make_release()
 
 
+@pytest.mark.parametrize("page", ["0123", None])
 @pytest.mark.parametrize(
     "fate", [Alive(), Published({"foo-1.2.0.tar.gz": "https://files.test/foo-1.2.0.tar.gz"}), None]
 )
-def test_an_answer_is_kept_for_its_life(recent: Recent, release: StagedRelease, fate: Alive | Published | None) -> None:
-    standing = Standing(release, fate)
+def test_an_answer_is_kept(
+    recent: Recent, release: StagedRelease, fate: Alive | Published | None, page: str | None
+) -> None:
+    answer = Answer(Standing(release, fate), NOW, page)
     assert recent.get(release, NOW) is None
-    recent.keep([standing], NOW)
-    for age in (timedelta(), LIFE):
-        assert recent.get(release, NOW + age) == standing
-    for age in (LIFE + timedelta(microseconds=1), timedelta(seconds=-1)):
-        assert recent.get(release, NOW + age) is None
+    recent.keep([answer])
+    assert recent.get(release, NOW + timedelta(hours=1)) == answer
     recent.forget()
     recent.forget()
     assert recent.get(release, NOW) is None
+
+
+def test_an_answer_counts_for_its_life(release: StagedRelease) -> None:
+    answer = Answer(Standing(release, Alive()), NOW)
+    life = timedelta(seconds=5)
+    for age in (timedelta(), life):
+        assert answer.counts(NOW + age, life)
+    for age in (life + timedelta(microseconds=1), timedelta(seconds=-1)):
+        assert not answer.counts(NOW + age, life)
 
 
 def test_what_the_stage_file_says_otherwise_is_asked_again(recent: Recent, release: StagedRelease) -> None:
-    recent.keep([Standing(release, Alive())], NOW)
+    recent.keep([Answer(Standing(release, Alive()), NOW)])
     assert release.expires_at is not None
     for other in (
         replace(release, status=SessionState.PUBLISHED),
@@ -62,18 +71,18 @@ def test_what_the_stage_file_says_otherwise_is_asked_again(recent: Recent, relea
 
 def test_an_expiry_is_not_slept_through(recent: Recent, release: StagedRelease) -> None:
     assert release.expires_at is not None
-    recent.keep([Standing(release, Alive())], release.expires_at - timedelta(seconds=1))
+    recent.keep([Answer(Standing(release, Alive()), release.expires_at - timedelta(seconds=1))])
     assert recent.get(release, release.expires_at) is None
 
 
 def test_no_secret_is_written_down(recent: Recent, release: StagedRelease) -> None:
-    recent.keep([Standing(release, Alive())], NOW)
+    recent.keep([Answer(Standing(release, Alive()), NOW)])
     assert "abc" not in recent.path.read_text()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null"])
 def test_a_broken_file_says_nothing(recent: Recent, release: StagedRelease, text: str) -> None:
-    recent.keep([Standing(release, Alive())], NOW)
+    recent.keep([Answer(Standing(release, Alive()), NOW)])
     recent.path.write_text(text)
     assert recent.get(release, NOW) is None
 
@@ -81,5 +90,5 @@ def test_a_broken_file_says_nothing(recent: Recent, release: StagedRelease, text
 def test_where_nothing_can_be_written_the_index_is_asked(tmp_path: Path, release: StagedRelease) -> None:
     (tmp_path / "file").touch()
     recent = Recent(tmp_path / "file" / "recent.json")
-    recent.keep([Standing(release, Alive())], NOW)
+    recent.keep([Answer(Standing(release, Alive()), NOW)])
     assert recent.get(release, NOW) is None

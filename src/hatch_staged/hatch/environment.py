@@ -15,15 +15,12 @@ from hatch.env.utils import add_verbosity_flag
 from hatch.env.virtual import VirtualEnvironment
 from packaging.utils import canonicalize_name
 
-from hatch_staged import holding
-from hatch_staged.errors import StagedError
 from hatch_staged.hatch import context
 from hatch_staged.hatch.collector import TYPE
 from hatch_staged.hatch.context import IndexOptions
 from hatch_staged.hatch.display import reporting
-from hatch_staged.hatch.marker import Marker
 
-# What installs is imported where it runs: most runs install nothing.
+# What looks and installs is imported where it runs: Hatch imports this module, too, where no environment is staged.
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -35,6 +32,7 @@ if TYPE_CHECKING:
 
     from hatch_staged.desk import Desk
     from hatch_staged.hatch.locking import Lock
+    from hatch_staged.hatch.marker import Marker
     from hatch_staged.stage.model import StagedRelease
     from hatch_staged.stage.use import Obtained, Standing
 
@@ -106,6 +104,8 @@ class StagedEnvironment(VirtualEnvironment):
                 self._install_staged()
             super().sync_dependencies()
         if not self._is_current:
+            from hatch_staged.errors import StagedError  # noqa: PLC0415 - see above
+
             with reporting():
                 raise StagedError(
                     "another dependency, or the way of installing it, took the staged release out of the environment",
@@ -199,6 +199,8 @@ class StagedEnvironment(VirtualEnvironment):
     @cached_property
     def _standings(self) -> tuple[Standing, ...]:
         """What has become of the releases in the stage file; the first look says what is tested."""
+        from hatch_staged import holding  # noqa: PLC0415 - see above
+
         with reporting():
             # Before anything is installed, the index is asked in any case.
             standings = holding.look(self._desk, self._releases, recent=self._is_current)
@@ -234,8 +236,10 @@ class StagedEnvironment(VirtualEnvironment):
             "lock": lock,
         }
 
-    @property
+    @cached_property
     def _marker(self) -> Marker:
+        from hatch_staged.hatch.marker import Marker  # noqa: PLC0415 - see above
+
         return Marker(Path(self.virtual_env_path))
 
     @property
@@ -246,6 +250,7 @@ class StagedEnvironment(VirtualEnvironment):
     @cached_property
     def _obtained(self) -> tuple[Obtained, ...]:
         """The artifacts for this environment's Python, verified and on this disk."""
+        from hatch_staged import holding  # noqa: PLC0415 - see above
         from hatch_staged.stage import selection  # noqa: PLC0415 - see above
 
         if not self._standings:

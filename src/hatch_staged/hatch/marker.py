@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -20,28 +20,27 @@ if TYPE_CHECKING:
     from hatch_staged.stage.use import Obtained
 
 
-@dataclass(frozen=True)
 class Marker:
-    """The file ``hatch-staged.json`` in the virtual environment `folder`.
+    """The file ``hatch-staged.json`` in the virtual environment `folder`, read once.
 
     It says what is installed, once all of it is.  Without the file nothing has ever been installed.
     """
 
-    folder: Path
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     @property
     def wanted(self) -> object:
         """What `finish` was told to be wanted, or None if that is not, or not any more, what is installed."""
-        said = self._read()
-        records = said.get("installed", {})
+        records = self._said.get("installed", {})
         # by its text, not by its time: pip installs an sdist again, from the same file, beside anything else
         intact = all(_origin(self.folder / path) == origin for path, origin in records.items())
-        return said.get("wanted") if intact else None
+        return self._said.get("wanted") if intact else None
 
     def begin(self) -> bool:
         """Write down that an installation is under way; return whether something may be left of an earlier one."""
         before = self._path.exists()
-        self._path.write_text("{}", encoding="utf-8")
+        self._write({})
         return before
 
     def missing(self, obtained: Iterable[Obtained]) -> list[Obtained]:
@@ -78,15 +77,14 @@ class Marker:
             dist_infos.append(record.parent)
             cached[one.project] = [one.artifact.filename, *one.signature]
         precedence.give(dist_infos)
-        text = json.dumps({"wanted": wanted, "cached": cached, "installed": installed})
-        self._path.write_text(text, encoding="utf-8")
+        self._write({"wanted": wanted, "cached": cached, "installed": installed})
 
     def verify(self, release: StagedRelease, cache: Cache) -> None:
         """Raise `WrongBytesError` if the artifact of `release` that was installed has other bytes in `cache` by now.
 
         One that is not in the cache any more is no reason to doubt.
         """
-        filename, *signature = self._read().get("cached", {}).get(release.project, [None])
+        filename, *signature = self._said.get("cached", {}).get(release.project, [None])
         for artifact in release.artifacts:
             if artifact.filename == filename:
                 cache.verify(artifact, Signature(*signature))
@@ -106,12 +104,17 @@ class Marker:
                 found[Path(url2pathname(url.path))] = record
         return found
 
-    def _read(self) -> dict[str, Any]:
+    @cached_property
+    def _said(self) -> dict[str, Any]:
         try:
             return dict(json.loads(self._path.read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError):
             # not valid: an earlier run was killed while it wrote
             return {}
+
+    def _write(self, said: dict[str, Any]) -> None:
+        self._path.write_text(json.dumps(said), encoding="utf-8")
+        self._said = said
 
 
 def _origin(record: Path) -> str | None:
