@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from hatch_staged.repositories import is_loopback
+from hatch_staged import lately
 from hatch_staged.stage import use
 from hatch_staged.stage.cache import Cache
-from hatch_staged.stage.liveness import Alive
-from hatch_staged.stage.recent import Answer
+from hatch_staged.stage.liveness import Alive, Published
+from hatch_staged.stage.recent import Answer, key_of
+from hatch_staged.stage.use import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,44 +18,34 @@ if TYPE_CHECKING:
     from hatch_staged.desk import Desk
     from hatch_staged.stage.model import StagedRelease
     from hatch_staged.stage.selection import Interpreter
-    from hatch_staged.stage.use import Obtained, Standing
-
-#: How long the answer of an index counts.  To ask one that is far away takes as long as some runs of tests, but once in
-#: this time is little.  Whoever cancels a stage that somebody elsewhere tests after this may wonder; before, hardly.
-LIFE = timedelta(seconds=10)
-#: That of one on this machine: runs may be closer to each other than anybody can tell which was first.
-LIFE_HERE = timedelta(seconds=2)
+    from hatch_staged.stage.use import Obtained
 
 
 def look(desk: Desk, releases: Iterable[StagedRelease] | None = None, *, recent: bool = False) -> tuple[Standing, ...]:
     """Return what has become of `releases`, by default those in the stage file; see `hatch_staged.stage.use.look`.
 
-    With `recent` an index that was asked lately in this way is not asked again: for `LIFE`, or for `LIFE_HERE` and as
-    long as it shows the same page afterwards.
+    With `recent` an index that was asked in this way lately (see `hatch_staged.lately`) is not asked again.
     """
     chosen = tuple(desk.read().releases if releases is None else releases)
     if not recent:
         return tuple(_ask(desk, release) for release in chosen)
-    before = [desk.recent.get(release, desk.now()) for release in chosen]
-    answers = [_still(desk, release, answer) for release, answer in zip(chosen, before, strict=True)]
-    if answers != before:
-        desk.recent.keep(answers)
-    return tuple(answer.standing for answer in answers)
+    answers = {key_of(release): _still(desk, release) for release in chosen}
+    desk.recent.keep({key: answer for key, (answer, _) in answers.items()})
+    return tuple(standing for _, standing in answers.values())
 
 
-def _still(desk: Desk, release: StagedRelease, before: Answer | None) -> Answer:
-    """Return what the index says of `release`, which may be what it said `before`."""
+def _still(desk: Desk, release: StagedRelease) -> tuple[Answer, Standing]:
+    """Return what the index says of `release`, which may be what it said before."""
     now = desk.now()
-    here = release.stage is not None and is_loopback(release.stage)
-    if before is not None and before.counts(now, LIFE_HERE if here else LIFE):
-        return before
-    from hatch_staged.client import pages  # noqa: PLC0415 - a run that follows another closely asks nobody
-
-    # looked at first, so that it is never younger than what is read from it
-    page = pages.fingerprint(pages.address(release.stage, release.project)) if here and release.stage else None
-    if before is not None and page is not None and page == before.page and isinstance(before.standing.fate, Alive):
-        return replace(before, at=now)
-    return Answer(_ask(desk, release), now, page)
+    expired = release.expires_at is not None and release.expires_at <= now
+    before = None if expired else desk.recent.get(key_of(release))
+    answer, page = lately.again(before, release.stage, release.project, now)
+    if answer is None:
+        standing = _ask(desk, release)
+        urls = dict(standing.fate.urls) if isinstance(standing.fate, Published) else None
+        return Answer(now, isinstance(standing.fate, Alive), urls, page), standing
+    fate = Alive() if answer.alive else None if answer.urls is None else Published(answer.urls)
+    return answer, Standing(release, fate)
 
 
 def _ask(desk: Desk, release: StagedRelease) -> Standing:

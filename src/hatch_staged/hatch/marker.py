@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 from packaging.utils import canonicalize_name
 
 from hatch_staged.errors import WrongBytesError
-from hatch_staged.stage.cache import Cache, Signature
+from hatch_staged.stage.cache import Signature, location, signature_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from hatch_staged.stage.cache import Cache
     from hatch_staged.stage.model import StagedRelease
+    from hatch_staged.stage.outline import Outline
     from hatch_staged.stage.use import Obtained
 
 
@@ -88,6 +90,19 @@ class Marker:
         for artifact in release.artifacts:
             if artifact.filename == filename:
                 cache.verify(artifact, Signature(*signature))
+
+    def is_untouched(self, releases: Iterable[Outline], cache: Path) -> bool:
+        """Whether `verify` has nothing to read: what was installed of `releases` is in the folder `cache` as it was."""
+        for release in releases:
+            filename, *signature = self._said.get("cached", {}).get(release.project, [None])
+            if filename not in release.files:
+                return False
+            try:
+                if signature_of(location(cache, release.files[filename], filename)) != Signature(*signature):
+                    return False
+            except OSError:
+                return False
+        return True
 
     @property
     def _path(self) -> Path:

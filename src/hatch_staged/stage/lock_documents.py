@@ -9,7 +9,8 @@ import tomlkit
 
 from hatch_staged.protocol.distributions import Kind
 from hatch_staged.stage import session_tokens
-from hatch_staged.stage.model import LOCK_VERSION, TOOL_NAME
+from hatch_staged.stage.model import LOCK_VERSION
+from hatch_staged.stage.outline import TOOL_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -15,6 +15,7 @@ from hatch_staged.protocol.distributions import Distribution, Kind, parse_filena
 from hatch_staged.protocol.times import in_utc
 from hatch_staged.protocol.versions import LONGEST
 from hatch_staged.redaction import hide, redact
+from hatch_staged.stage.outline import TOOL_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 #: PEP 751: "the version of the lock file format"
 LOCK_VERSION = "1.0"
-#: The facts that PEP 751 has no key for are in this table of a ``[[packages]]`` entry's ``tool``.
-TOOL_NAME = "hatch-staged"
 TOOL_TABLE = f"tool.{TOOL_NAME}"
 
 _HASH_NAME = re.compile(r"[a-z0-9_-]+")

@@ -21,13 +21,13 @@ from hatch_staged.protocol.versions import parse_version
 from hatch_staged.stage import private_files, session_tokens
 from hatch_staged.stage.model import (
     LOCK_VERSION,
-    TOOL_NAME,
     TOOL_TABLE,
     InvalidEntryError,
     StagedArtifact,
     StagedRelease,
     StageFile,
 )
+from hatch_staged.stage.outline import TOOL_NAME
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -48,14 +48,12 @@ _Value = TypeVar("_Value", str, datetime)
 def load(path: Path) -> StageFile:
     """Return what the stage file at `path` says; raise `ConfigurationError` as `parse` does, or if it is not there."""
     try:
-        text = path.read_bytes().decode()
+        text = path.read_bytes()
     except FileNotFoundError:
         hint = "'hatch publish --staged' or 'hatch stage pull' writes one"
         raise ConfigurationError("there is no stage file", where=str(path), hint=hint) from None
     except OSError as error:
         raise ConfigurationError(f"cannot read the stage file: {error.strerror}", where=str(path)) from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"the stage file is not UTF-8: {error}", where=str(path), hint=_MEND) from None
     return parse(text, path)
 
 
@@ -67,14 +65,16 @@ def write(path: Path, stage_file: StageFile) -> None:
     private_files.write(path, dump(stage_file), "the stage file")
 
 
-def parse(text: str, where: Path | str) -> StageFile:
+def parse(text: str | bytes, where: Path | str) -> StageFile:
     """Return what `text`, the contents of the stage file `where`, says.
 
     Raises `ConfigurationError` with the key that is wrong if it is no TOML, no lock document of PEP 751 of a version
     that we know, or no stage file.
     """
     try:
-        raw = tomllib.loads(text)
+        raw = tomllib.loads(text if isinstance(text, str) else text.decode())
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"the stage file is not UTF-8: {error}", where=str(where), hint=_MEND) from None
     except (ValueError, RecursionError) as error:  # for a number of thousands of digits it is no TOMLDecodeError
         raise ConfigurationError(f"the stage file is not TOML: {error}", where=str(where), hint=_MEND) from None
     try:

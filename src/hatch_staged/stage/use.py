@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hatch_staged.durations import expires_in
 from hatch_staged.errors import UnreachableError
-from hatch_staged.stage import liveness, session_tokens
+from hatch_staged.stage import liveness, outline, session_tokens
 from hatch_staged.stage.liveness import Alive, Published
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ class Standing:
         name = f"{self.release.project} {self.release.version}"
         if isinstance(self.fate, Published):
             return f"{name} as published (the bytes that were staged)"
-        expiry = [] if self.release.expires_at is None else [expires_in(self.release.expires_at, now)]
         if self.fate is None:
+            expiry = [] if self.release.expires_at is None else [expires_in(self.release.expires_at, now)]
             return f"{name} from the stage ({'; '.join(['its index cannot be reached', *expiry])})"
-        return f"{name} from the stage ({', '.join([self.release.status.value, *expiry])})"
+        return outline.of(self.release).describe(now)
 
 
 @dataclass(frozen=True)
