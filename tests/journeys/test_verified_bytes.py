@@ -35,7 +35,8 @@ def damage(path: Path) -> None:
 def test_a_changed_byte_in_the_cache_is_refused_before_and_after_it_was_installed(
     teammate: Person, checkout: Path
 ) -> None:
-    assert teammate.hatch("run", "test", cwd=checkout).code == 0
+    for _ in range(2):  # the second time all is as it was
+        assert teammate.hatch("run", "test", cwd=checkout).code == 0
     [wheel] = teammate.cached("*.whl")
     damage(wheel)
     for _ in range(2):

@@ -15,9 +15,9 @@ from packaging.utils import canonicalize_name
 from hatch_staged.protocol.media_types import SIMPLE
 
 #: An index on this machine answers in a few milliseconds; one that needs longer (seconds) is asked by a whole client.
-_PATIENCE = 1.0
+PATIENCE = 1.0
 #: Bytes: a release of ten thousand files.
-_LARGEST = 4 * 1024 * 1024
+LARGEST = 4 * 1024 * 1024
 _PIECE = 64 * 1024
 
 
@@ -36,14 +36,14 @@ def fingerprint(url: str) -> str | None:
         return None
     # of HTTP/1.0 (RFC 1945): the server closes when it has sent all of the page, as it is
     request = f"GET {parts.path} HTTP/1.0\r\nHost: {parts.netloc}\r\nAccept: {SIMPLE}\r\n\r\n"
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + PATIENCE
     answer = bytearray()
     try:
-        with socket.create_connection((parts.hostname, parts.port or 80), timeout=_PATIENCE) as connection:
+        with socket.create_connection((parts.hostname, parts.port or 80), timeout=PATIENCE) as connection:
             connection.sendall(request.encode("ascii"))
             while piece := connection.recv(_PIECE):
                 answer += piece
-                if len(answer) > _LARGEST or time.monotonic() > end:
+                if len(answer) > LARGEST or time.monotonic() > end:
                     return None
     except (OSError, UnicodeEncodeError):
         return None
