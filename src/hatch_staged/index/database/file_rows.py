@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from hatch_staged.index.database import schema
-from hatch_staged.index.database.engine import Transaction, unique
 from hatch_staged.index.records import Artifact, FileUpload, Received
 from hatch_staged.protocol.states import FileState
 
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, RowMapping
+
+    from hatch_staged.index.database.engine import Transaction
 
 _TABLE = schema.files
 _UPLOAD = (
@@ -31,14 +32,14 @@ _UPLOAD = (
     _TABLE.c.object_key,
     _TABLE.c.received_size,
     _TABLE.c.received_hashes,
+    _TABLE.c.attested,
 )
 _OF_SESSION = _TABLE.c.session_id == bindparam("session_id")
 _PRESENT = (_OF_SESSION, _TABLE.c.state != FileState.CANCELED)
 _FIND = select(*_UPLOAD).where(_TABLE.c.id == bindparam("id"))
 _FIND_NAMED = select(*_UPLOAD).where(*_PRESENT, _TABLE.c.name_key == bindparam("name_key"))
 _ALL_OF_SESSION = select(*_UPLOAD).where(*_PRESENT).order_by(_TABLE.c.filename)
-_DECLARED_SIZE = select(func.sum(_TABLE.c.size)).where(*_PRESENT)
-_COUNT = select(func.count()).where(_OF_SESSION)
+_TOTAL = select(func.count(), func.sum(_TABLE.c.size).filter(_TABLE.c.state != FileState.CANCELED)).where(_OF_SESSION)
 _ADD = insert(_TABLE)
 _ADD_CORE_METADATA = insert(schema.core_metadata)
 # The columns are those of its parameters.
@@ -46,22 +47,21 @@ _CHANGE = update(_TABLE).where(_TABLE.c.id == bindparam("changed"))
 
 
 def add(tx: Transaction, file: FileUpload) -> None:
-    """Add `file`, of which no bytes have arrived; raise `TakenError` if its session has one of this name."""
-    with unique(tx):
-        tx.execute(
-            _ADD,
-            {
-                "id": file.id,
-                "session_id": file.session_id,
-                "filename": file.filename,
-                "name_key": file.name_key,
-                "size": file.size,
-                "hashes": dict(file.hashes),
-                "state": file.state,
-                "notice": file.notice,
-                "attested": False,
-            },
-        )
+    """Add `file`, of which no bytes have arrived; its session must have none of this name."""
+    tx.execute(
+        _ADD,
+        {
+            "id": file.id,
+            "session_id": file.session_id,
+            "filename": file.filename,
+            "name_key": file.name_key,
+            "size": file.size,
+            "hashes": dict(file.hashes),
+            "state": file.state,
+            "notice": file.notice,
+            "attested": False,
+        },
+    )
 
 
 def find(tx: Transaction, file_id: str) -> FileUpload | None:
@@ -76,16 +76,10 @@ def of_session(tx: Transaction, session_id: str) -> tuple[FileUpload, ...]:
     return tuple(_upload(row) for row in rows.mappings())
 
 
-def declared_size(tx: Transaction, session_id: str) -> int:
-    """Return how many bytes the files of a publishing session are declared to have together."""
-    total: int | None = tx.scalar(_DECLARED_SIZE, {"session_id": session_id})
-    return total or 0
-
-
-def count(tx: Transaction, session_id: str) -> int:
-    """Return how many files a publishing session has, with the canceled ones."""
-    files: int = tx.execute(_COUNT, {"session_id": session_id}).scalar_one()
-    return files
+def total(tx: Transaction, session_id: str) -> tuple[int, int]:
+    """Return how many files a publishing session has, with the canceled ones, and the bytes declared of the others."""
+    count, size = tx.execute(_TOTAL, {"session_id": session_id}).one()
+    return count, size or 0
 
 
 def find_named(tx: Transaction, session_id: str, name_key: str) -> FileUpload | None:
@@ -103,9 +97,10 @@ def record_received(tx: Transaction, file_id: str, received: Received) -> None:
 def record_completed(
     tx: Transaction, file_id: str, *, at: datetime, requires_python: str | None, core_metadata: bytes
 ) -> None:
-    """Keep what completion found out about the file."""
+    """Let the file be completed, and keep what was found out about it."""
     digest = hashlib.sha256(core_metadata).hexdigest()
-    _change(tx, file_id, completed_at=at, requires_python=requires_python, metadata_sha256=digest)
+    found = {"completed_at": at, "requires_python": requires_python, "metadata_sha256": digest}
+    _change(tx, file_id, state=FileState.COMPLETED, notice="", **found)
     tx.execute(_ADD_CORE_METADATA, {"file_id": file_id, "raw": core_metadata})
 
 
@@ -204,4 +199,5 @@ def _upload(row: RowMapping) -> FileUpload:
         state=row["state"],
         received=received,
         notice=row["notice"],
+        attested=row["attested"],
     )
