@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -216,7 +215,7 @@ def test_token_that_is_revoked_while_bytes_come_counts_no_more(
             yield chunk
 
     with pytest.raises(ForbiddenError, match="was revoked"):
-        asyncio.run(uploads.receive(index, alice, file.address, revoking()))
+        uploading.receive(index, alice, file, revoking())
     assert list(index.objects.list()) == before
 
 

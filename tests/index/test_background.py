@@ -41,6 +41,23 @@ def test_it_is_called_at_once_and_when_it_is_woken() -> None:
     asyncio.run(run())
 
 
+def test_threads_may_wake_it() -> None:
+    called = asyncio.Queue[None]()
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        current_default_thread_limiter().total_tokens = 1  # they take turns
+        async with Repeated("it", lambda _: loop.call_soon_threadsafe(called.put_nowait, None), every=1e6) as repeated:
+            for _ in range(2):
+                await asyncio.wait_for(called.get(), PATIENCE)
+                await run_in_threadpool(int)  # waits for the end of that call
+                await run_in_threadpool(repeated.wake)
+            await asyncio.wait_for(called.get(), PATIENCE)
+
+    # Which refuses what threads may not do.
+    asyncio.run(run(), debug=True)
+
+
 def test_it_is_called_every_so_often_whatever_happens(caplog: pytest.LogCaptureFixture) -> None:
     calls = []
     enough = threading.Event()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -39,7 +38,7 @@ def test_objects_of_another_database_are_refused_and_kept(tmp_path: Path) -> Non
 
 def test_new_database_beside_objects_that_came_later_is_refused_and_kept(tmp_path: Path) -> None:
     with open_index(tmp_path) as index:
-        asyncio.run(index.objects.put("files/restored", uploading.chunked(b"without the database")))
+        uploading.put(index, "files/restored", b"without the database")
     with pytest.raises(ConfigurationError, match="does not know one of the files"):
         open_index(tmp_path)
     assert has_index(tmp_path)
@@ -50,7 +49,7 @@ def test_what_a_crash_left_of_the_first_upload_is_no_reason_to_refuse(tmp_path: 
         alice = authenticate(index, tokens.create(index, user="alice"))
         session = sessions.create(index, alice, name="foo", version="1.0").session
         uploading.create(index, alice, session, build())
-        asyncio.run(index.objects.put("files/orphan", uploading.chunked(b"stored, but the row does not say so")))
+        uploading.put(index, "files/orphan", b"stored, but the row does not say so")
         # Not the row of its file either, after a while.
         sessions.cancel(index, alice, session.id)
         expiry.forget_ended(replace(index, limits=Limits(retention=0)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 from contextlib import suppress
@@ -156,7 +155,7 @@ def test_old_orphans_are_swept_and_nothing_else(index: Index, alice: Principal, 
     uploading.stage(index, alice, session, build())
     [referenced] = [stored.key for stored in index.objects.list()]
     for key in ("files/old", "files/young"):
-        asyncio.run(index.objects.put(key, uploading.chunked(b"orphan")))
+        uploading.put(index, key, b"orphan")
     age = index.limits.orphan_age
     for key, seconds in ((referenced, age + 1), ("files/old", age + 1), ("files/young", age - 1)):
         modified = clock.now.timestamp() - seconds
@@ -171,7 +170,7 @@ def test_no_orphan_survives_the_sweep(
     """However many there are, and also where nothing else is."""
     monkeypatch.setattr(expiry, "_BATCH", 2)
     for number in range(5):
-        asyncio.run(index.objects.put(f"files/{number}", uploading.chunked(b"orphan")))
+        uploading.put(index, f"files/{number}", b"orphan")
     clock.advance(days=365)
     expiry.sweep(index)
     assert list(index.objects.list()) == []
@@ -179,7 +178,7 @@ def test_no_orphan_survives_the_sweep(
     uploading.stage(index, alice, session, build())
     [referenced] = index.objects.list()
     for number in range(5):
-        asyncio.run(index.objects.put(f"files/{number}", uploading.chunked(b"orphan")))
+        uploading.put(index, f"files/{number}", b"orphan")
     expiry.sweep_orphans(index, older_than=-(10**9))
     assert [stored.key for stored in index.objects.list()] == [referenced.key]
 
@@ -190,7 +189,7 @@ def test_sweep_stops_between_two_of_whatever_it_does(
     """So that a server that ends need not wait for all of it."""
     monkeypatch.setattr(expiry, "_BATCH", 1)
     for number in range(2):
-        asyncio.run(index.objects.put(f"files/{number}", uploading.chunked(b"orphan")))
+        uploading.put(index, f"files/{number}", b"orphan")
     for name in ("foo", "bar"):
         sessions.create(index, alice, name=name, version="1.0")
 
@@ -205,7 +204,7 @@ def test_sweep_stops_between_two_of_whatever_it_does(
     expiry.sweep(index)
     clock.advance(days=365)
     for number in range(2):
-        asyncio.run(index.objects.put(f"files/{number}", uploading.chunked(b"orphan")))
+        uploading.put(index, f"files/{number}", b"orphan")
     expiry.sweep(index, after(1))
     assert left() == (0, 1, 2)
     expiry.sweep(index, after(2))
@@ -219,7 +218,7 @@ def after(calls: int) -> Callable[[], bool]:
 
 
 def test_nothing_is_swept_that_belongs_to_another_database(index: Index, clock: Clock) -> None:
-    asyncio.run(index.objects.put("files/a", uploading.chunked(b"published, says the database that was moved away")))
+    uploading.put(index, "files/a", b"published, says the database that was moved away")
     clock.advance(days=365)
     expiry.sweep(index)
     assert [stored.key for stored in index.objects.list()] == ["files/a"]

@@ -199,4 +199,5 @@ def test_nonsense_does_not_add_up(api: Api, client: TestClient) -> None:
         grown = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert grown < 64 * 1024
+    # 240 requests; what the libraries keep of other tests is collected at any time
+    assert grown < 128 * 1024

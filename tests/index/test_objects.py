@@ -17,7 +17,6 @@ from hatch_staged.index.objects import FolderObjects, MemoryObjects, Objects, Ob
 from hatch_staged.protocol.distributions import parse_filename
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
 
@@ -26,18 +25,20 @@ def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
     return FolderObjects(tmp_path / "objects") if request.param == "folder" else MemoryObjects()
 
 
-async def _chunks(*chunks: bytes) -> AsyncIterator[bytes]:
-    for chunk in chunks:
-        yield chunk
-
-
-async def _broken(size: int) -> AsyncIterator[bytes]:
-    yield b"x" * size
-    raise ConnectionError
-
-
 def put(objects: Objects, key: str, data: bytes) -> None:
-    asyncio.run(objects.put(key, _chunks(data[:10], data[10:])))
+    with objects.create(key) as write:
+        write(data[:10])
+        write(data[10:])
+
+
+def break_off(objects: Objects, size: int) -> None:
+    def write() -> None:
+        with objects.create("files/a") as writing:
+            writing(b"x" * size)
+            raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        write()
 
 
 def read(objects: Objects, key: str) -> bytes:
@@ -78,9 +79,8 @@ def test_archives_can_be_read_from_an_open_object(objects: Objects) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 12 * 1024 * 1024])
-def test_broken_stream_stores_nothing_and_its_error_passes(objects: Objects, size: int) -> None:
-    with pytest.raises(ConnectionError):
-        asyncio.run(objects.put("files/a", _broken(size)))
+def test_what_is_broken_off_is_not_stored_and_its_error_passes(objects: Objects, size: int) -> None:
+    break_off(objects, size)
     assert keys(objects) == []
     with pytest.raises(FileNotFoundError):
         read(objects, "files/a")
@@ -89,9 +89,8 @@ def test_broken_stream_stores_nothing_and_its_error_passes(objects: Objects, siz
             look("files/a")
 
 
-def test_broken_stream_leaves_no_file(tmp_path: Path) -> None:
-    with pytest.raises(ConnectionError):
-        asyncio.run(FolderObjects(tmp_path).put("files/a", _broken(12 * 1024 * 1024)))
+def test_what_is_broken_off_leaves_no_file(tmp_path: Path) -> None:
+    break_off(FolderObjects(tmp_path), 12 * 1024 * 1024)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 

@@ -110,6 +110,12 @@ def test_body_that_stops_is_given_up(impatient: Index, api: Api, path: str, cont
     assert api.create()["files"] == {}
 
 
+@pytest.mark.parametrize("path", ["/upload/", "/legacy/", "/upload/files/token/id/bytes/"])
+def test_stranger_is_not_waited_for(index: Index, path: str) -> None:
+    line = ask(index, "wrong", Line(), path, forms.CONTENT_TYPE)
+    assert line.sent[0]["status"] == 401
+
+
 def test_bytes_of_a_file_that_stop_are_given_up(impatient: Index, api: Api) -> None:
     file = api.post(api.create()["links"]["upload"], WHEEL.declared()).json()
     path = file["mechanism"]["file_url"].removeprefix("http://index.test")

@@ -120,7 +120,7 @@ def test_lost_bytes_are_never_published(
     """A refusal leaves everything as it was; a failure later says in the session, and beside the files, why."""
     index = replace(index, limits=Limits(immediate_files=immediate_files))
     wheel, sdist = (uploading.stage(index, alice, session, built) for built in (WHEEL, SDIST))
-    uploading.overwrite(index, stored(index, wheel), b"half")
+    uploading.put(index, stored(index, wheel), b"half")
     index.objects.delete(stored(index, sdist))
     if immediate_files:
         with pytest.raises(ConflictingError) as caught:
@@ -139,7 +139,7 @@ def test_lost_bytes_are_never_published(
     with pytest.raises(UnknownError):
         published(index)
     # Found again, one of them: what was said of it was of the publication before.
-    uploading.overwrite(index, stored(index, wheel), WHEEL.data)
+    uploading.put(index, stored(index, wheel), WHEEL.data)
     uploads.delete(index, alice, sdist.address)
     found = sessions.publish(replace(index, limits=Limits(immediate_files=0)), alice, session.id)
     assert (found.session.notices, [file.notice for file in found.files]) == ((), [""])

@@ -331,6 +331,13 @@ def test_wrong_content_types(api: Api, client: TestClient) -> None:
     is_problem(api.post(file["mechanism"]["file_url"]), 415)
 
 
+def test_form_is_told_where_it_belongs_however_large_it_is(api: Api, client: TestClient) -> None:
+    headers = {**api.headers, "Content-Type": "multipart/form-data; boundary=x"}
+    for path in ("/upload/", api.create()["links"]["upload"]):
+        problem = is_problem(client.post(path, content=bytes(2**20), headers=headers), 415)
+        assert problem["detail"] == "This is Upload 2.0; a form goes to http://index.test/legacy/."
+
+
 def test_parameters_and_case_of_the_content_type_do_not_matter(api: Api, client: TestClient) -> None:
     headers = {**api.headers, "Content-Type": f"{CONTENT_TYPE.upper()} ; charset=utf-8"}
     body = b'{"meta": {"api-version": "2.0"}, "name": "foo", "version": "1.0"}'
@@ -377,6 +384,19 @@ def test_without_valid_credentials_everything_is_401(
         is_problem(answer, 401)
         assert answer.headers["www-authenticate"].startswith("Basic ")
     assert client.get(session["links"]["session"], headers=headers).status_code == 401
+
+
+def test_token_that_is_revoked_is_401_at_once(api: Api, index: Index) -> None:
+    session = api.create()
+    file = api.post(session["links"]["upload"], WHEEL.declared()).json()
+    [token] = tokens.every(index)
+    tokens.revoke(index, token.id)
+    for url in (session["links"]["session"], file["links"]["file-upload-session"], "/upload/sessions/nothing/"):
+        is_problem(api.get(url), 401)
+    is_problem(api.send(file["mechanism"]["file_url"], WHEEL.data), 401)
+    is_problem(api.post("/upload/", {"meta": META, "name": "bar", "version": "1.0"}), 401)
+    is_problem(api.post("/upload/", {"nothing": "valid"}), 401)
+    is_problem(api.delete(session["links"]["session"]), 401)
 
 
 def test_basic_credentials_have_the_user_token(api: Api, client: TestClient) -> None:

@@ -217,7 +217,7 @@ def test_more_bytes_than_declared_are_refused_at_once(
 
     length = 100 * len(WHEEL.data) if announced else None
     with pytest.raises(TooLargeError):
-        asyncio.run(uploads.receive(index, alice, file.address, too_many(), length=length))
+        asyncio.run(uploads.begin(index, alice, file.address, length=length).take(too_many()))
     assert len(sent) == (0 if announced else 2)
     assert objects(index) == []
     assert state(index, alice, file) is FileState.PENDING
@@ -315,7 +315,7 @@ def test_file_that_is_deleted_while_its_bytes_arrive_leaves_none(
         await asyncio.to_thread(uploads.delete, index, alice, file.address)
 
     with pytest.raises(RefusedTransitionError):
-        asyncio.run(uploads.receive(index, alice, file.address, interrupted()))
+        uploading.receive(index, alice, file, interrupted())
     assert objects(index) == []
 
 

@@ -38,9 +38,14 @@ def create(index: Index, principal: Principal, session: PublishingSession, built
     )
 
 
+def receive(index: Index, principal: Principal, file: FileStatus, chunks: AsyncIterator[bytes]) -> None:
+    """Take the bytes that come in `chunks`."""
+    asyncio.run(uploads.begin(index, principal, file.address).take(chunks))
+
+
 def send(index: Index, principal: Principal, file: FileStatus, data: bytes) -> None:
     """Send bytes."""
-    asyncio.run(uploads.receive(index, principal, file.address, chunked(data)))
+    receive(index, principal, file, chunked(data))
 
 
 def stage(index: Index, principal: Principal, session: PublishingSession, built: Built) -> FileStatus:
@@ -55,6 +60,7 @@ def referenced(tx: Transaction) -> set[str]:
     return {key for (key,) in tx.exec_driver_sql("SELECT object_key FROM files WHERE object_key IS NOT NULL")}
 
 
-def overwrite(index: Index, key: str, data: bytes) -> None:
-    """Put other bytes in the place of an object, as a failing disk might."""
-    asyncio.run(index.objects.put(key, chunked(data)))
+def put(index: Index, key: str, data: bytes) -> None:
+    """Store an object; in the place of another one, as a failing disk might."""
+    with index.objects.create(key) as write:
+        write(data)

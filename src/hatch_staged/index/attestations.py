@@ -42,6 +42,8 @@ def check(file: FileUpload, subjects: Iterable[Subject]) -> None:
 
 def fault(index: Index, file: FileUpload) -> str:
     """Return what is wrong with the attestations of `file` now that its bytes are known, or nothing."""
+    if not file.attested:
+        return ""
     with index.database.reading() as tx:
         raw = attestation_rows.find(tx, file.id)
     return "" if raw is None else _fault(file, decode(raw))

@@ -36,14 +36,15 @@ class Repeated:
         self._woken: asyncio.Event | None = None
 
     def wake(self) -> None:
-        """Let it be called again, now or right after the present call."""
+        """Let it be called again, now or right after the present call; any thread may ask for it."""
         if self._woken is not None:
-            self._woken.set()
+            self._loop.call_soon_threadsafe(self._woken.set)
 
     async def __aenter__(self) -> Self:
         self._stopping = False
         # Here, because it belongs to the event loop that runs now.
         self._woken = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._repeat(self._woken))
         return self
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import string
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _DATABASE = "index.sqlite3"
-_LETTERS = string.ascii_letters + string.digits
 
 
 def utc_now() -> datetime:
@@ -31,7 +29,7 @@ def utc_now() -> datetime:
 
 def unguessable() -> str:
     """Return 256 random bits, as a word for URLs and for command lines, where a dash would begin an option."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(43))
+    return secrets.token_hex(32)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -11,8 +12,14 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
-from hatch_staged.index import authorization
-from hatch_staged.index.refusals import InvalidRequestError, MediaTypeError, TimedOutError, TooLargeError
+from hatch_staged.index import authorization, multipart
+from hatch_staged.index.refusals import (
+    InvalidRequestError,
+    MediaTypeError,
+    RefusedError,
+    TimedOutError,
+    TooLargeError,
+)
 from hatch_staged.index.urls import Urls
 from hatch_staged.protocol import messages, problems
 
@@ -34,6 +41,7 @@ _MISSING = re.compile(r"missing required field `([^`]+)`")
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`")
 
 _Decoded = TypeVar("_Decoded", bound=msgspec.Struct)
+_Result = TypeVar("_Result")
 
 
 class Front:
@@ -45,29 +53,59 @@ class Front:
     def __init__(self, index: Index, base_url: str | None) -> None:
         self.index = index
         self.base_url = base_url
+        # Whose token was good when it was asked for last, by its secret.
+        self._admitted: dict[str | None, Principal] = {}
 
     def urls(self, request: Request) -> Urls:
         """Return the links for an answer to `request`."""
         return Urls((self.base_url or str(request.base_url)).rstrip("/"))
 
-    async def principal(self, request: Request) -> Principal:
-        """Return who makes `request`; raise `UnauthenticatedError`."""
-        secret = _secret(request.headers.get("authorization", ""))
-        return await run_in_threadpool(authorization.authenticate, self.index, secret)
+    def principal(self, request: Request) -> Principal:
+        """Return who makes `request`, now (blocking); raise `UnauthenticatedError`."""
+        secret = _secret(request)
+        principal = self._admitted[secret] = authorization.authenticate(self.index, secret)
+        return principal
 
-    async def message(self, request: Request, kind: type[_Decoded]) -> _Decoded:
-        """Return the message in the body of `request`.
+    def blocking(self, answer: Callable[[Call], Response], content_type: str | None = None) -> Endpoint:
+        """Return the endpoint that has a thread `answer` what somebody asks; a body has to be of `content_type`.
 
-        Raises `MediaTypeError`, `TooLargeError`, `TimedOutError`, or `InvalidRequestError` whose `errors` name the key
-        that is wrong.
+        Raises what `principal`, `require_type` and `body` do.
         """
-        require_type(request, messages.CONTENT_TYPE)
-        body = await self.body(request)
+
+        async def endpoint(request: Request) -> Response:
+            if _secret(request) not in self._admitted:
+                # Who has never shown a token is not waited for.
+                await run_in_threadpool(self.principal, request)
+            if content_type is not None:
+                self.require_type(request, content_type)
+            body = await self.body(request)
+            return await run_in_threadpool(
+                self.acting, request, lambda principal: answer(Call(request, principal, body))
+            )
+
+        return endpoint
+
+    def acting(self, request: Request, act: Callable[[Principal], _Result]) -> _Result:
+        """Return what `act` returns for who makes `request` (blocking); it has to ask whether their token is good.
+
+        Raises `UnauthenticatedError` if it is not any more.
+        """
+        principal = self._admitted.get(_secret(request)) or self.principal(request)
         try:
-            return messages.decode(body, kind)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            fault = problems.ProblemError(source=_key(str(error)), message=str(error))
-            raise InvalidRequestError("The body is not the message that is expected here.", errors=[fault]) from None
+            return act(principal)
+        except RefusedError:
+            self.principal(request)
+            raise
+
+    def require_type(self, request: Request, content_type: str) -> None:
+        """Raise `MediaTypeError` unless the body of `request` has this type."""
+        given = request.headers.get("content-type", "")
+        kind = given.partition(";")[0].strip().lower()
+        if kind == multipart.CONTENT_TYPE:
+            # twine and others, which show their users this sentence.
+            raise MediaTypeError(f"This is Upload 2.0; a form goes to {self.urls(request).legacy()}.")
+        if kind != content_type:
+            raise MediaTypeError(f"The content type has to be {content_type}, not {given or 'absent'}.")
 
     async def body(self, request: Request) -> bytes:
         """Return the body of `request`; raise `TooLargeError` or `TimedOutError`."""
@@ -82,6 +120,31 @@ class Front:
         return bytes(body)
 
 
+@dataclass(frozen=True)
+class Call:
+    """A request that has arrived as a whole, and who makes it."""
+
+    request: Request
+    principal: Principal
+    body: bytes
+
+    def __getitem__(self, name: str) -> str:
+        """Return a part of the path, see `hatch_staged.index.urls`."""
+        value: str = self.request.path_params[name]
+        return value
+
+    def message(self, kind: type[_Decoded]) -> _Decoded:
+        """Return the message in the body.
+
+        Raises `InvalidRequestError` whose `errors` name the key that is wrong.
+        """
+        try:
+            return messages.decode(self.body, kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            fault = problems.ProblemError(source=_key(str(error)), message=str(error))
+            raise InvalidRequestError("The body is not the message that is expected here.", errors=[fault]) from None
+
+
 def resource(path: str, **methods: Endpoint) -> Route:
     """Return one route for a path with all its `methods`, so that 405 can name them."""
 
@@ -92,16 +155,9 @@ def resource(path: str, **methods: Endpoint) -> Route:
     return Route(path, endpoint, methods=list(methods))
 
 
-def require_type(request: Request, content_type: str) -> None:
-    """Raise `MediaTypeError` unless the body of `request` has this type."""
-    given = request.headers.get("content-type", "")
-    if given.partition(";")[0].strip().lower() != content_type:
-        raise MediaTypeError(f"The content type has to be {content_type}, not {given or 'absent'}.")
-
-
-def _secret(credentials: str) -> str | None:
-    """Return the token in an Authorization header: ``Bearer <token>``, or Basic with the user ``__token__``."""
-    scheme, _, value = credentials.strip().partition(" ")
+def _secret(request: Request) -> str | None:
+    """Return the token in the Authorization header: ``Bearer <token>``, or Basic with the user ``__token__``."""
+    scheme, _, value = request.headers.get("authorization", "").strip().partition(" ")
     if scheme.lower() == "bearer":
         return value.strip()
     if scheme.lower() != "basic":

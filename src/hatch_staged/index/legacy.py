@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
-from hatch_staged.index import attestations, authorization, publication, validation
+from hatch_staged.index import attestations, authorization, publication, receiving, validation
 from hatch_staged.index.database import attestation_rows, file_rows, project_rows, published_rows
 from hatch_staged.index.expiry import expire_due
 from hatch_staged.index.records import Artifact, FileUpload, Permission, Received
@@ -175,14 +175,18 @@ async def _store(index: Index, principal: Principal, part: Part) -> _Stored:
             size += len(chunk)
             if size > index.limits.file_size:
                 raise TooLargeError(f"This index takes files of at most {index.limits.file_size} bytes.")
-            for running in hashes.values():
-                running.update(chunk)
             yield chunk
 
-    await index.objects.put(key, counted())
-    digests = {name: running.hexdigest() for name, running in hashes.items()}
-    received = Received(object_key=key, size=size, hashes={"sha256": digests["sha256_digest"]})
-    return _Stored(distribution, received, digests)
+    def hashed(block: bytes) -> None:
+        for running in hashes.values():
+            running.update(block)
+
+    def stored() -> _Stored:
+        digests = {name: running.hexdigest() for name, running in hashes.items()}
+        received = Received(object_key=key, size=size, hashes={"sha256": digests["sha256_digest"]})
+        return _Stored(distribution, received, digests)
+
+    return await receiving.store(index.objects, key, counted(), look=hashed, keep=stored)
 
 
 def _check(index: Index, principal: Principal, distribution: Distribution) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hatch_staged.index import legacy, multipart, urls
@@ -23,7 +24,7 @@ class LegacyApi(Front):
 
     async def upload(self, request: Request) -> Response:
         """Take a form with a file, and publish it.  Twine takes 200 for success, and nothing else."""
-        principal = await self.principal(request)
+        principal = await run_in_threadpool(self.principal, request)
         form = multipart.parts(request.stream(), request.headers.get("content-type", ""))
         await legacy.upload(self.index, principal, form)
         return Response(headers={"Cache-Control": "no-store"})

@@ -5,12 +5,12 @@ An object is whole or absent, whatever interrupts its writing.  Nothing here hol
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import io
 import os
 import re
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
@@ -19,7 +19,8 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
 
@@ -54,8 +55,8 @@ class ObjectsError(Exception):
 class Objects(Protocol):
     """Where the bytes are."""
 
-    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
-        """Store `chunks` under `key`; if the iterator raises, that error passes and nothing is stored."""
+    def create(self, key: str) -> AbstractContextManager[Callable[[bytes], object]]:
+        """Give what writes the object `key` (blocking): it is there once the block is left, but not after an error."""
 
     def open(self, key: str) -> BinaryIO:
         """Return the object as a seekable file (blocking); raise `FileNotFoundError` if there is none.
@@ -86,21 +87,18 @@ class _StoreObjects:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
-        writer = obstore.open_writer_async(self._store, key, buffer_size=_PART_SIZE, max_concurrency=2)
+    @contextmanager
+    def create(self, key: str) -> Iterator[Callable[[bytes], object]]:
         # Leaving the block without an error makes the object visible; with one, what was written is dropped.
-        async with writer:
-            async for chunk in chunks:
-                await writer.write(chunk)
+        with obstore.open_writer(self._store, key, buffer_size=_PART_SIZE, max_concurrency=1) as writer:
+            yield writer.write
 
     def open(self, key: str) -> BinaryIO:
-        size = self.size(key)
+        found = obstore.get(self._store, key)
+        size = found.meta["size"]
         small = size <= _SMALL_SIZE
-        reader = self._whole(key) if small else obstore.open_reader(self._store, key, buffer_size=_READ_SIZE)
+        reader = io.BytesIO(found.bytes()) if small else obstore.open_reader(self._store, key, buffer_size=_READ_SIZE)
         return cast("BinaryIO", io.BufferedReader(_Reader(reader, size), buffer_size=_READ_SIZE))
-
-    def _whole(self, key: str) -> io.BytesIO:
-        return io.BytesIO(obstore.get(self._store, key).bytes())
 
     async def stream(self, key: str, begin: int, end: int) -> AsyncIterator[bytes]:
         found = await obstore.get_async(self._store, key, options={"range": (begin, end)})
@@ -139,10 +137,12 @@ class FolderObjects(_StoreObjects):
         super().__init__(LocalStore(prefix=folder))
         self._folder = folder
 
-    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
-        """Store `chunks`; a power failure after this returns does not lose them, as the row will promise."""
-        await super().put(key, chunks)
-        await asyncio.to_thread(_sync, self._folder / key)
+    @contextmanager
+    def create(self, key: str) -> Iterator[Callable[[bytes], object]]:
+        """Give what writes the object; a power failure after the block does not lose it, as the row will promise."""
+        with super().create(key) as write:
+            yield write
+        _sync(self._folder / key)
 
     def discard_partial(self) -> None:
         """Delete the unfinished files of a process that was killed; obstore hides them from its listings."""

@@ -116,6 +116,8 @@ class FileUpload:
     received: Received | None = None
     #: why the file is in error, or why it kept its session from being published; empty otherwise
     notice: str = ""
+    #: whether it has attestations
+    attested: bool = False
 
 
 @dataclass(frozen=True)

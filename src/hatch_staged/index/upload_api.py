@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,8 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from hatch_staged.index import multipart, sessions, uploads, urls
-from hatch_staged.index.fronts import Front, require_type, resource
-from hatch_staged.index.refusals import MediaTypeError
+from hatch_staged.index import sessions, uploads, urls
+from hatch_staged.index.fronts import Call, Front, resource
 from hatch_staged.protocol import messages
 from hatch_staged.protocol.mechanisms import HTTP_POST_BYTES, HttpPostBytes
 from hatch_staged.protocol.states import FileState, SessionState
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.routing import Route
 
+    from hatch_staged.index.authorization import Principal
     from hatch_staged.index.core import Index
     from hatch_staged.index.sessions import SessionStatus
     from hatch_staged.index.uploads import FileStatus
@@ -45,112 +46,91 @@ class UploadApi(Front):
 
     def routes(self) -> list[Route]:
         """Return the endpoints."""
+        do, message = self.blocking, messages.CONTENT_TYPE
         return [
-            resource(urls.UPLOAD, POST=self.create_session),
-            resource(urls.SESSION, GET=self.session_status, DELETE=self.cancel),
-            resource(urls.SESSION_FILES, POST=self.create_file),
-            resource(urls.PUBLISH, POST=self.publish),
-            resource(urls.EXTEND, POST=self.extend),
-            resource(urls.FILE, GET=self.file_status, DELETE=self.delete_file),
+            resource(urls.UPLOAD, POST=do(self.create_session, message)),
+            resource(urls.SESSION, GET=do(self.session_status), DELETE=do(self.cancel)),
+            resource(urls.SESSION_FILES, POST=do(self.create_file, message)),
+            resource(urls.PUBLISH, POST=do(self.publish, message)),
+            resource(urls.EXTEND, POST=do(self.extend, message)),
+            resource(urls.FILE, GET=do(self.file_status), DELETE=do(self.delete_file)),
             resource(urls.FILE_BYTES, POST=self.receive),
-            resource(urls.FILE_ATTESTATIONS, POST=self.attest),
-            resource(urls.COMPLETE, POST=self.complete),
+            resource(urls.FILE_ATTESTATIONS, POST=do(self.attest, _JSON)),
+            resource(urls.COMPLETE, POST=do(self.complete, message)),
         ]
 
-    async def create_session(self, request: Request) -> Response:
+    def create_session(self, call: Call) -> Response:
         """Answer "Create a Publishing Session"."""
-        principal = await self.principal(request)
-        if request.headers.get("content-type", "").startswith(multipart.CONTENT_TYPE):
-            # twine and others, which show their users this sentence.
-            raise MediaTypeError(f"This is Upload 2.0; a form goes to {self.urls(request).legacy()}.")
-        body = await self.message(request, messages.CreateSession)
-        status = await run_in_threadpool(sessions.create, self.index, principal, name=body.name, version=body.version)
-        return self._session(request, status, HTTPStatus.CREATED)
+        body = call.message(messages.CreateSession)
+        status = sessions.create(self.index, call.principal, name=body.name, version=body.version)
+        return self._session(call, status, HTTPStatus.CREATED)
 
-    async def session_status(self, request: Request) -> Response:
+    def session_status(self, call: Call) -> Response:
         """Answer "Publishing Session Status"."""
-        principal = await self.principal(request)
-        status = await run_in_threadpool(sessions.status, self.index, principal, request.path_params["session_id"])
-        return self._session(request, status, HTTPStatus.OK)
+        return self._session(call, sessions.status(self.index, call.principal, call["session_id"]), HTTPStatus.OK)
 
-    async def cancel(self, request: Request) -> Response:
+    def cancel(self, call: Call) -> Response:
         """Answer "Publishing Session Cancellation"."""
-        principal = await self.principal(request)
-        status = await run_in_threadpool(sessions.cancel, self.index, principal, request.path_params["session_id"])
-        return self._session(request, status, HTTPStatus.OK)
+        return self._session(call, sessions.cancel(self.index, call.principal, call["session_id"]), HTTPStatus.OK)
 
-    async def publish(self, request: Request) -> Response:
+    def publish(self, call: Call) -> Response:
         """Answer "Complete a Publishing Session"."""
-        principal = await self.principal(request)
-        await self.message(request, messages.Action)
-        status = await run_in_threadpool(sessions.publish, self.index, principal, request.path_params["session_id"])
-        return self._session(request, status, self._done(status.session.state))
+        call.message(messages.Action)
+        status = sessions.publish(self.index, call.principal, call["session_id"])
+        return self._session(call, status, self._done(status.session.state))
 
-    async def extend(self, request: Request) -> Response:
+    def extend(self, call: Call) -> Response:
         """Answer "Publishing Session Extension"."""
-        principal = await self.principal(request)
-        body = await self.message(request, messages.Extend)
-        status = await run_in_threadpool(
-            sessions.extend, self.index, principal, request.path_params["session_id"], seconds=body.extend_for
-        )
-        return self._session(request, status, HTTPStatus.OK)
+        body = call.message(messages.Extend)
+        status = sessions.extend(self.index, call.principal, call["session_id"], seconds=body.extend_for)
+        return self._session(call, status, HTTPStatus.OK)
 
-    async def create_file(self, request: Request) -> Response:
+    def create_file(self, call: Call) -> Response:
         """Answer "Create a File Upload Session"."""
-        principal = await self.principal(request)
-        body = await self.message(request, messages.CreateFile)
-        status = await run_in_threadpool(
-            uploads.create,
+        body = call.message(messages.CreateFile)
+        status = uploads.create(
             self.index,
-            principal,
-            request.path_params["session_id"],
+            call.principal,
+            call["session_id"],
             filename=body.filename,
             size=body.size,
             hashes=body.hashes,
             mechanism=body.mechanism,
         )
-        return self._file(request, status, HTTPStatus.ACCEPTED)
+        return self._file(call, status, HTTPStatus.ACCEPTED)
 
-    async def file_status(self, request: Request) -> Response:
+    def file_status(self, call: Call) -> Response:
         """Answer "File Upload Session Status"."""
-        principal = await self.principal(request)
-        status = await run_in_threadpool(uploads.status, self.index, principal, _address(request))
-        return self._file(request, status, HTTPStatus.OK)
+        return self._file(call, uploads.status(self.index, call.principal, _address(call.request)), HTTPStatus.OK)
 
     async def receive(self, request: Request) -> Response:
         """Take the bytes of a file: the mechanism ``http-post-bytes``."""
-        principal = await self.principal(request)
-        require_type(request, _BYTES)
+        reception = await run_in_threadpool(self.acting, request, partial(self._begin, request))
+        await reception.take(request.stream())
+        return _no_content()
+
+    def _begin(self, request: Request, principal: Principal) -> uploads.Reception:
+        self.require_type(request, _BYTES)
         length = request.headers.get("content-length", "")
-        await uploads.receive(
-            self.index,
-            principal,
-            _address(request),
-            request.stream(),
-            length=int(length) if length.isdecimal() else None,
+        return uploads.begin(
+            self.index, principal, _address(request), length=int(length) if length.isdecimal() else None
         )
-        return Response(status_code=HTTPStatus.NO_CONTENT.value)
 
-    async def attest(self, request: Request) -> Response:
+    def attest(self, call: Call) -> Response:
         """Take the attestations of a file."""
-        principal = await self.principal(request)
-        require_type(request, _JSON)
-        body = await self.body(request)
-        await run_in_threadpool(uploads.attest, self.index, principal, _address(request), body)
-        return Response(status_code=HTTPStatus.NO_CONTENT.value)
+        uploads.attest(self.index, call.principal, _address(call.request), call.body)
+        return _no_content()
 
-    async def complete(self, request: Request) -> Response:
+    def complete(self, call: Call) -> Response:
         """Answer "Complete a File Upload Session"."""
-        principal = await self.principal(request)
-        await self.message(request, messages.Action)
-        status = await run_in_threadpool(uploads.complete, self.index, principal, _address(request))
-        return self._file(request, status, self._done(status.file.state))
+        call.message(messages.Action)
+        status = uploads.complete(self.index, call.principal, _address(call.request))
+        return self._file(call, status, self._done(status.file.state))
 
-    async def delete_file(self, request: Request) -> Response:
+    def delete_file(self, call: Call) -> Response:
         """Answer "Cancellation and Deletion" of a file."""
-        principal = await self.principal(request)
-        await run_in_threadpool(uploads.delete, self.index, principal, _address(request))
-        return Response(status_code=HTTPStatus.NO_CONTENT.value)
+        uploads.delete(self.index, call.principal, _address(call.request))
+        return _no_content()
 
     def _done(self, state: SessionState | FileState) -> HTTPStatus:
         """Return the code for what is done, or wake the worker, to whom it is left."""
@@ -159,8 +139,8 @@ class UploadApi(Front):
         self._wake()
         return HTTPStatus.ACCEPTED
 
-    def _session(self, request: Request, status: SessionStatus, code: HTTPStatus) -> Response:
-        links, session = self.urls(request), status.session
+    def _session(self, call: Call, status: SessionStatus, code: HTTPStatus) -> Response:
+        links, session = self.urls(call.request), status.session
         body = messages.Session(
             meta=messages.META,
             links=messages.SessionLinks(
@@ -186,8 +166,8 @@ class UploadApi(Front):
         )
         return _answer(body, code, location=body.links.session)
 
-    def _file(self, request: Request, status: FileStatus, code: HTTPStatus) -> Response:
-        links = self.urls(request)
+    def _file(self, call: Call, status: FileStatus, code: HTTPStatus) -> Response:
+        links = self.urls(call.request)
         mechanism = HttpPostBytes(
             identifier=HTTP_POST_BYTES,
             file_url=links.file(status.address, urls.FILE_BYTES),
@@ -215,6 +195,10 @@ def _answer(body: messages.Session | messages.FileUploadSession, code: HTTPStatu
     if body.status in _UNSETTLED:
         headers["Retry-After"] = _RETRY_AFTER
     return Response(messages.encode(body), status_code=code.value, media_type=messages.CONTENT_TYPE, headers=headers)
+
+
+def _no_content() -> Response:
+    return Response(status_code=HTTPStatus.NO_CONTENT.value)
 
 
 def _address(request: Request) -> uploads.FileAddress:

@@ -5,12 +5,11 @@ A file upload session lives as long as its publishing session and is extended wi
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hatch_staged.index import attestations, authorization, completion, validation
+from hatch_staged.index import attestations, authorization, completion, receiving, validation
 from hatch_staged.index.database import attestation_rows, file_rows, published_rows, session_rows
 from hatch_staged.index.expiry import expire_due
 from hatch_staged.index.records import FileUpload, Permission, PublishingSession, Received
@@ -26,7 +25,7 @@ from hatch_staged.protocol.problems import ProblemError
 from hatch_staged.protocol.states import FileEvent, FileState, SessionEvent, file_after, session_after
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from hatch_staged.index.authorization import Principal
     from hatch_staged.index.completion import Findings
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
 
 #: "sorted in server-preferred order"
 MECHANISMS = (HTTP_POST_BYTES,)
-
-# What is hashed, and handed on, at once (bytes).
-_BLOCK_SIZE = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -91,7 +87,8 @@ def create(
         session_after(session.state, SessionEvent.CHANGE)
         validation.check_release(distribution, session)
         _refuse_beyond("files", size, index.limits.file_size)
-        if file_rows.count(tx, session.id) >= index.limits.session_files:
+        count, declared = file_rows.total(tx, session.id)
+        if count >= index.limits.session_files:
             raise ConflictingError(
                 f"A session has at most {index.limits.session_files} files, with those that were deleted or replaced."
             )
@@ -99,7 +96,8 @@ def create(
         if published is not None:
             raise ConflictingError(f"{published} is published; published files cannot be replaced.")
         replaced = _replace(tx, session.id, name_key)
-        _refuse_beyond("sessions", file_rows.declared_size(tx, session.id) + size, index.limits.session_size)
+        total = declared + size - (replaced.size if replaced is not None else 0)
+        _refuse_beyond("sessions", total, index.limits.session_size)
         file = FileUpload(
             id=index.new_token(),
             session_id=session.id,
@@ -116,31 +114,62 @@ def create(
 
 def status(index: Index, principal: Principal, address: FileAddress) -> FileStatus:
     """Return the file upload session, also after its end."""
-    expire_due(index)
-    with index.database.reading() as tx:
-        return _find(tx, principal, address, Permission.STAGE, Permission.PUBLISH)
+    return _look(index, principal, address, Permission.STAGE, Permission.PUBLISH)
 
 
-async def receive(
-    index: Index,
-    principal: Principal,
-    address: FileAddress,
-    chunks: AsyncIterator[bytes],
-    *,
-    length: int | None = None,
-) -> None:
-    """Store the bytes of a pending file (mechanism ``http-post-bytes``), in place of any that came before.
+def begin(index: Index, principal: Principal, address: FileAddress, *, length: int | None = None) -> Reception:
+    """Return what takes the bytes of a pending file (mechanism ``http-post-bytes``), in place of any that came before.
 
-    `length` is how many are announced, if known.  They are hashed on their way, with sha256 and each algorithm that
-    was declared.  Raises `TooLargeError` as soon as there are more than declared; the file stays pending.
+    `length` is how many are announced, if known.  Raises `TooLargeError` if there are more than declared.
     """
-    file = (await asyncio.to_thread(_find_editable, index, principal, address, FileEvent.TRANSFER)).file
+    file = _find_editable(index, principal, address, FileEvent.TRANSFER).file
     if length is not None and length > file.size:
         raise _too_large(file)
-    counter = _Counter(file)
-    key = f"files/{index.new_token()}"
-    await index.objects.put(key, counter.count(chunks))
-    await asyncio.to_thread(_record, index, principal, address, counter.received(key))
+    return Reception(index, principal, address, file)
+
+
+class Reception:
+    """Takes the bytes of a file: hashed on their way, with sha256 and each algorithm that was declared."""
+
+    def __init__(self, index: Index, principal: Principal, address: FileAddress, file: FileUpload) -> None:
+        self._index = index
+        self._principal = principal
+        self._address = address
+        self._file = file
+        self._key = f"files/{index.new_token()}"
+        self._size = 0
+        self._hashes = {
+            algorithm: hashlib.new(algorithm, usedforsecurity=False) for algorithm in {"sha256", *file.hashes}
+        }
+
+    async def take(self, chunks: AsyncIterator[bytes]) -> None:
+        """Store the bytes that come.
+
+        Raises `TooLargeError` as soon as there are more than declared; the file stays pending.
+        """
+        await receiving.store(self._index.objects, self._key, self._counted(chunks), look=self._hash, keep=self._record)
+
+    async def _counted(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for chunk in chunks:
+            self._size += len(chunk)
+            if self._size > self._file.size:
+                raise _too_large(self._file)
+            yield chunk
+
+    def _hash(self, block: bytes) -> None:
+        for running in self._hashes.values():
+            running.update(block)
+
+    def _record(self) -> None:
+        digests = {algorithm: running.hexdigest() for algorithm, running in sorted(self._hashes.items())}
+        received = Received(object_key=self._key, size=self._size, hashes=digests)
+        with self._index.database.writing() as tx:
+            # It may have been completed, canceled or published while its bytes were on their way.
+            found = _find(tx, self._principal, self._address, Permission.STAGE)
+            session_after(found.session.state, SessionEvent.CHANGE)
+            file_after(found.file.state, FileEvent.TRANSFER)
+            file_rows.record_received(tx, found.file.id, received)
+        _delete_object(self._index, found.file)
 
 
 def attest(index: Index, principal: Principal, address: FileAddress, raw: bytes) -> None:
@@ -191,50 +220,6 @@ def delete(index: Index, principal: Principal, address: FileAddress) -> None:
     _delete_object(index, found.file)
 
 
-class _Counter:
-    """Counts and hashes the bytes of a file while they pass."""
-
-    def __init__(self, file: FileUpload) -> None:
-        self._file = file
-        self._size = 0
-        self._hashes = {
-            algorithm: hashlib.new(algorithm, usedforsecurity=False) for algorithm in {"sha256", *file.hashes}
-        }
-
-    async def count(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Yield what `chunks` yields, in larger pieces; each is hashed while it is written and the next one comes."""
-        parts: list[bytes] = []
-        collected = 0
-        hashing: Awaitable[None] | None = None
-        async for chunk in chunks:
-            self._size += len(chunk)
-            if self._size > self._file.size:
-                raise _too_large(self._file)
-            parts.append(chunk)
-            collected += len(chunk)
-            if collected >= _BLOCK_SIZE:
-                block = b"".join(parts)
-                parts, collected = [], 0
-                if hashing is not None:
-                    await hashing
-                hashing = asyncio.ensure_future(asyncio.to_thread(self._hash, block))
-                yield block
-        if hashing is not None:
-            await hashing
-        # of so little, a change of threads would take longer
-        rest = b"".join(parts)
-        self._hash(rest)
-        yield rest
-
-    def _hash(self, block: bytes) -> None:
-        for running in self._hashes.values():
-            running.update(block)
-
-    def received(self, object_key: str) -> Received:
-        digests = {algorithm: running.hexdigest() for algorithm, running in sorted(self._hashes.items())}
-        return Received(object_key=object_key, size=self._size, hashes=digests)
-
-
 def _find(tx: Transaction, principal: Principal, address: FileAddress, *permissions: Permission) -> FileStatus:
     session = session_rows.find_by_token(tx, address.session_token)
     file = file_rows.find(tx, address.file_id)
@@ -244,14 +229,22 @@ def _find(tx: Transaction, principal: Principal, address: FileAddress, *permissi
     return FileStatus(session, file)
 
 
+def _look(index: Index, principal: Principal, address: FileAddress, *permissions: Permission) -> FileStatus:
+    """Return the file as it is now: where the time of its session is up, it is canceled."""
+    while True:
+        with index.database.reading() as tx:
+            found = _find(tx, principal, address, *permissions)
+        if not found.session.is_due(index.clock()):
+            return found
+        expire_due(index)
+
+
 def _find_editable(index: Index, principal: Principal, address: FileAddress, event: FileEvent) -> FileStatus:
     """Return the file if `event` is possible now; the caller asks again when it has done its work."""
-    expire_due(index)
-    with index.database.reading() as tx:
-        found = _find(tx, principal, address, Permission.STAGE)
-        session_after(found.session.state, SessionEvent.CHANGE)
-        file_after(found.file.state, event)
-        return found
+    found = _look(index, principal, address, Permission.STAGE)
+    session_after(found.session.state, SessionEvent.CHANGE)
+    file_after(found.file.state, event)
+    return found
 
 
 def _replace(tx: Transaction, session_id: str, name_key: str) -> FileUpload | None:
@@ -271,20 +264,6 @@ def _refuse_beyond(what: str, size: int, limit: int) -> None:
     # Not 413: "If the server determines the upload cannot proceed, it MUST return a ``409 Conflict``."
     if size > limit:
         raise ConflictingError(f"This index takes {what} of at most {limit} bytes; this would be {size}.")
-
-
-def _record(index: Index, principal: Principal, address: FileAddress, received: Received) -> None:
-    try:
-        with index.database.writing() as tx:
-            # It may have been completed, canceled or published while its bytes were on their way.
-            found = _find(tx, principal, address, Permission.STAGE)
-            session_after(found.session.state, SessionEvent.CHANGE)
-            file_after(found.file.state, FileEvent.TRANSFER)
-            file_rows.record_received(tx, found.file.id, received)
-    except BaseException:
-        index.objects.delete(received.object_key)
-        raise
-    _delete_object(index, found.file)
 
 
 def _find_inspected(tx: Transaction, principal: Principal, inspected: FileStatus, event: FileEvent) -> FileStatus:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from hatch_staged.index.database import schema
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hatch_staged.index.database.engine import Transaction
 
 _TABLE, _FILES = schema.attestations, schema.files
+_FIND = select(_TABLE.c.raw).where(_TABLE.c.file_id == bindparam("file_id"))
 
 
 def put(tx: Transaction, file_id: str, raw: bytes | None) -> None:
@@ -24,5 +25,5 @@ def put(tx: Transaction, file_id: str, raw: bytes | None) -> None:
 
 def find(tx: Transaction, file_id: str) -> bytes | None:
     """Return the attestations of the file, if there are any: a JSON array."""
-    raw: bytes | None = tx.scalar(select(_TABLE.c.raw).where(_TABLE.c.file_id == file_id))
+    raw: bytes | None = tx.scalar(_FIND, {"file_id": file_id})
     return raw

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import OperationalError
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import alembic.command
@@ -42,6 +43,8 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # SQLite has no queue: who has to wait sleeps, and tries again.
+        self._turn = Lock()
         # Never writes, so that it sees every commit as somebody else's.
         self._watching: PoolProxiedConnection | None = None
         with self.writing() as tx:
@@ -56,7 +59,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         """Yield a transaction that is committed at the end, or rolled back if an error leaves the block."""
-        with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+        with self._turn, self._engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
 
     def state(self) -> object:
@@ -89,7 +92,9 @@ def open_sqlite(path: Path) -> Database:
     # SQLite gives the files beside the database its permissions; those of the folder may be somebody else's choice.
     path.touch(mode=0o600)
     # Parameters have session tokens among them, and errors go to the log.
-    engine = create_engine(URL.create("sqlite", database=str(path)), pool_size=_CONNECTIONS, hide_parameters=True)
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)), pool_size=_CONNECTIONS, pool_use_lifo=True, hide_parameters=True
+    )
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     try:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from hatch_staged.index.database import schema
-from hatch_staged.index.database.engine import Transaction, unique
 from hatch_staged.index.records import Artifact, FileUpload, Received
 from hatch_staged.protocol.states import FileState
 
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, RowMapping
+
+    from hatch_staged.index.database.engine import Transaction
 
 _TABLE = schema.files
 _UPLOAD = (
@@ -31,88 +32,76 @@ _UPLOAD = (
     _TABLE.c.object_key,
     _TABLE.c.received_size,
     _TABLE.c.received_hashes,
+    _TABLE.c.attested,
 )
+_OF_SESSION = _TABLE.c.session_id == bindparam("session_id")
+_PRESENT = (_OF_SESSION, _TABLE.c.state != FileState.CANCELED)
+_FIND = select(*_UPLOAD).where(_TABLE.c.id == bindparam("id"))
+_FIND_NAMED = select(*_UPLOAD).where(*_PRESENT, _TABLE.c.name_key == bindparam("name_key"))
+_ALL_OF_SESSION = select(*_UPLOAD).where(*_PRESENT).order_by(_TABLE.c.filename)
+_TOTAL = select(func.count(), func.sum(_TABLE.c.size).filter(_TABLE.c.state != FileState.CANCELED)).where(_OF_SESSION)
+_ADD = insert(_TABLE)
+_ADD_CORE_METADATA = insert(schema.core_metadata)
+# The columns are those of its parameters.
+_CHANGE = update(_TABLE).where(_TABLE.c.id == bindparam("changed"))
 
 
 def add(tx: Transaction, file: FileUpload) -> None:
-    """Add `file`, of which no bytes have arrived; raise `TakenError` if its session has one of this name."""
-    with unique(tx):
-        tx.execute(
-            insert(_TABLE).values(
-                id=file.id,
-                session_id=file.session_id,
-                filename=file.filename,
-                name_key=file.name_key,
-                size=file.size,
-                hashes=dict(file.hashes),
-                state=file.state,
-                notice=file.notice,
-                attested=False,
-            )
-        )
+    """Add `file`, of which no bytes have arrived; its session must have none of this name."""
+    tx.execute(
+        _ADD,
+        {
+            "id": file.id,
+            "session_id": file.session_id,
+            "filename": file.filename,
+            "name_key": file.name_key,
+            "size": file.size,
+            "hashes": dict(file.hashes),
+            "state": file.state,
+            "notice": file.notice,
+            "attested": False,
+        },
+    )
 
 
 def find(tx: Transaction, file_id: str) -> FileUpload | None:
     """Return the file upload session `file_id`."""
-    row = tx.execute(select(*_UPLOAD).where(_TABLE.c.id == file_id)).mappings().one_or_none()
+    row = tx.execute(_FIND, {"id": file_id}).mappings().one_or_none()
     return None if row is None else _upload(row)
 
 
 def of_session(tx: Transaction, session_id: str) -> tuple[FileUpload, ...]:
     """Return the files of a publishing session by name, without the canceled ones."""
-    rows = tx.execute(select(*_UPLOAD).where(*_present(session_id)).order_by(_TABLE.c.filename))
+    rows = tx.execute(_ALL_OF_SESSION, {"session_id": session_id})
     return tuple(_upload(row) for row in rows.mappings())
 
 
-def declared_size(tx: Transaction, session_id: str) -> int:
-    """Return how many bytes the files of a publishing session are declared to have together."""
-    total: int | None = tx.scalar(select(func.sum(_TABLE.c.size)).where(*_present(session_id)))
-    return total or 0
-
-
-def count(tx: Transaction, session_id: str) -> int:
-    """Return how many files a publishing session has, with the canceled ones."""
-    files: int = tx.execute(select(func.count()).where(_TABLE.c.session_id == session_id)).scalar_one()
-    return files
+def total(tx: Transaction, session_id: str) -> tuple[int, int]:
+    """Return how many files a publishing session has, with the canceled ones, and the bytes declared of the others."""
+    count, size = tx.execute(_TOTAL, {"session_id": session_id}).one()
+    return count, size or 0
 
 
 def find_named(tx: Transaction, session_id: str, name_key: str) -> FileUpload | None:
     """Return the file of a publishing session whose name has this key, unless it was canceled."""
-    row = (
-        tx.execute(select(*_UPLOAD).where(*_present(session_id), _TABLE.c.name_key == name_key))
-        .mappings()
-        .one_or_none()
-    )
+    row = tx.execute(_FIND_NAMED, {"session_id": session_id, "name_key": name_key}).mappings().one_or_none()
     return None if row is None else _upload(row)
 
 
 def record_received(tx: Transaction, file_id: str, received: Received) -> None:
     """Let the row of the file point at the bytes that have arrived."""
-    tx.execute(
-        update(_TABLE)
-        .where(_TABLE.c.id == file_id)
-        .values(
-            object_key=received.object_key,
-            received_size=received.size,
-            received_hashes=dict(received.hashes),
-        )
-    )
+    hashes = dict(received.hashes)
+    _change(tx, file_id, object_key=received.object_key, received_size=received.size, received_hashes=hashes)
 
 
 def record_completed(
     tx: Transaction, file_id: str, *, at: datetime, requires_python: str | None, core_metadata: bytes
 ) -> None:
-    """Keep what completion found out about the file."""
-    tx.execute(
-        update(_TABLE)
-        .where(_TABLE.c.id == file_id)
-        .values(
-            completed_at=at,
-            requires_python=requires_python,
-            metadata_sha256=hashlib.sha256(core_metadata).hexdigest(),
-        )
-    )
-    tx.execute(insert(schema.core_metadata).values(file_id=file_id, raw=core_metadata))
+    """Let the file be completed, and keep what was found out about it."""
+    digest = hashlib.sha256(core_metadata).hexdigest()
+    found = {"completed_at": at, "requires_python": requires_python, "metadata_sha256": digest}
+    _change(tx, file_id, state=FileState.COMPLETED, notice="", **found)
+    tx.execute(_ADD_CORE_METADATA, {"file_id": file_id, "raw": core_metadata})
 
 
 def processing(tx: Transaction) -> tuple[str, ...]:
@@ -122,7 +111,7 @@ def processing(tx: Transaction) -> tuple[str, ...]:
 
 def update_state(tx: Transaction, file_id: str, state: FileState, *, notice: str = "") -> None:
     """Move the file to `state`."""
-    tx.execute(update(_TABLE).where(_TABLE.c.id == file_id).values(state=state, notice=notice))
+    _change(tx, file_id, state=state, notice=notice)
 
 
 def note(tx: Transaction, session_id: str, filename: str, notice: str) -> None:
@@ -139,8 +128,7 @@ def discard(tx: Transaction, file_id: str) -> None:
     """Mark the file as canceled and forget all that belongs to it; its object is the caller's to delete."""
     for table in (schema.core_metadata, schema.attestations):
         tx.execute(delete(table).where(table.c.file_id == file_id))
-    forgotten = {"notice": "", "object_key": None, "attested": False}
-    tx.execute(update(_TABLE).where(_TABLE.c.id == file_id).values(state=FileState.CANCELED, **forgotten))
+    _change(tx, file_id, state=FileState.CANCELED, notice="", object_key=None, attested=False)
 
 
 def leave_session(tx: Transaction, session_id: str) -> None:
@@ -193,8 +181,8 @@ def completed(session_id: str) -> tuple[ColumnElement[bool], ...]:
     return (_TABLE.c.session_id == session_id, _TABLE.c.state == FileState.COMPLETED)
 
 
-def _present(session_id: str) -> tuple[ColumnElement[bool], ...]:
-    return (_TABLE.c.session_id == session_id, _TABLE.c.state != FileState.CANCELED)
+def _change(tx: Transaction, file_id: str, **columns: object) -> None:
+    tx.execute(_CHANGE, {"changed": file_id, **columns})
 
 
 def _upload(row: RowMapping) -> FileUpload:
@@ -211,4 +199,5 @@ def _upload(row: RowMapping) -> FileUpload:
         state=row["state"],
         received=received,
         notice=row["notice"],
+        attested=row["attested"],
     )

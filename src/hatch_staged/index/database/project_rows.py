@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 
 from hatch_staged.index.database import schema
 from hatch_staged.index.database.engine import TakenError, Transaction, unique
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _TABLE = schema.projects
+_FIND = select(_TABLE).where(_TABLE.c.name == bindparam("name"))
 
 
 def find(tx: Transaction, name: str) -> Project | None:
     """Return the project `name` (normalized), be it reserved or registered."""
-    row = tx.execute(select(_TABLE).where(_TABLE.c.name == name)).one_or_none()
+    row = tx.execute(_FIND, {"name": name}).one_or_none()
     return None if row is None else Project(**row._asdict())
 
 
@@ -29,7 +30,7 @@ def reserve(tx: Transaction, name: str, owner: str) -> Project:
             tx.execute(insert(_TABLE).values(name=name, owner=owner))
     except TakenError:
         pass
-    row = tx.execute(select(_TABLE).where(_TABLE.c.name == name)).one()
+    row = tx.execute(_FIND, {"name": name}).one()
     return Project(**row._asdict())
 
 

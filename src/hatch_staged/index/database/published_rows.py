@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, literal, select, update
+from sqlalchemy import bindparam, delete, func, insert, literal, select, update
 
 from hatch_staged.index.database import file_rows, schema
 from hatch_staged.index.database.engine import TakenError, Transaction, unique
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _TABLE, _FILES = schema.published_files, schema.files
 _PUBLIC = _TABLE.c.published_at.is_not(None)
+_PUBLISHED_AS = select(_TABLE.c.filename).where(_TABLE.c.name_key == bindparam("name_key"))
 
 
 def add(tx: Transaction, file: Artifact, *, project: str, at: datetime) -> bool:
@@ -69,7 +70,7 @@ def total_size(tx: Transaction, project: str) -> int:
 
 def published_as(tx: Transaction, name_key: str) -> str | None:
     """Return the name of the file that is published, or about to be, and whose name has this key."""
-    filename: str | None = tx.scalar(select(_TABLE.c.filename).where(_TABLE.c.name_key == name_key))
+    filename: str | None = tx.scalar(_PUBLISHED_AS, {"name_key": name_key})
     return filename
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from hatch_staged.index.database import schema
 from hatch_staged.index.database.engine import Transaction, unique
@@ -14,10 +14,13 @@ from hatch_staged.protocol.states import SessionState
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Row
+    from sqlalchemy import CursorResult, Row
 
 _TABLE = schema.sessions
 _EDITABLE = [state for state in SessionState if state.editable]
+_FIND = select(_TABLE).where(_TABLE.c.id == bindparam("id")).with_for_update()
+_FIND_BY_TOKEN = select(_TABLE).where(_TABLE.c.token == bindparam("token")).with_for_update()
+_DUE = select(_TABLE.c.id).where(_TABLE.c.expires_at <= bindparam("now"), schema.LIVE, _TABLE.c.state.in_(_EDITABLE))
 
 
 def add(tx: Transaction, session: PublishingSession) -> None:
@@ -28,12 +31,12 @@ def add(tx: Transaction, session: PublishingSession) -> None:
 
 def find(tx: Transaction, session_id: str) -> PublishingSession | None:
     """Return the session `session_id`, and keep other writers from changing it until the transaction ends."""
-    return _one(tx, _TABLE.c.id == session_id)
+    return _one(tx.execute(_FIND, {"id": session_id}))
 
 
 def find_by_token(tx: Transaction, token: str) -> PublishingSession | None:
     """Return the session whose session token is `token`."""
-    return _one(tx, _TABLE.c.token == token)
+    return _one(tx.execute(_FIND_BY_TOKEN, {"token": token}))
 
 
 def live(tx: Transaction, project: str, version_key: str) -> PublishingSession:
@@ -54,9 +57,7 @@ def count_live(tx: Transaction, project: str) -> int:
 
 def due(tx: Transaction, now: datetime) -> tuple[str, ...]:
     """Return the ids of the sessions whose time is up, see `PublishingSession.is_due`."""
-    return tuple(
-        tx.scalars(select(_TABLE.c.id).where(_TABLE.c.expires_at <= now, schema.LIVE, _TABLE.c.state.in_(_EDITABLE)))
-    )
+    return tuple(tx.scalars(_DUE, {"now": now}))
 
 
 def ended_before(tx: Transaction, before: datetime) -> tuple[str, ...]:
@@ -79,8 +80,8 @@ def write(tx: Transaction, session: PublishingSession) -> None:
     tx.execute(update(_TABLE).where(_TABLE.c.id == session.id).values(**vars(session)))
 
 
-def _one(tx: Transaction, condition: ColumnElement[bool]) -> PublishingSession | None:
-    row = tx.execute(select(_TABLE).where(condition).with_for_update()).one_or_none()
+def _one(found: CursorResult[Any]) -> PublishingSession | None:
+    row = found.one_or_none()
     return None if row is None else _session(row)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import bindparam, exists, insert, select, update
 
 from hatch_staged.index.database import schema
 from hatch_staged.index.records import Permission, Token
@@ -12,12 +12,15 @@ from hatch_staged.index.records import Permission, Token
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, RowMapping
+    from sqlalchemy import CursorResult, RowMapping
 
     from hatch_staged.index.database.engine import Transaction
 
 _TABLE = schema.tokens
 _SHOWN = [column for column in _TABLE.c if column is not _TABLE.c.digest]
+_VALID = select(*_SHOWN).where(_TABLE.c.revoked_at.is_(None))
+_FIND = _VALID.where(_TABLE.c.id == bindparam("id"))
+_FIND_BY_DIGEST = _VALID.where(_TABLE.c.digest == bindparam("digest"))
 
 
 def add(tx: Transaction, token: Token, *, digest: str) -> None:
@@ -41,12 +44,12 @@ def any_ever(tx: Transaction) -> bool:
 
 def find_valid(tx: Transaction, digest: str) -> Token | None:
     """Return the token whose secret has this digest, unless it was revoked."""
-    return _valid(tx, _TABLE.c.digest == digest)
+    return _one(tx.execute(_FIND_BY_DIGEST, {"digest": digest}))
 
 
 def find(tx: Transaction, token_id: str) -> Token | None:
     """Return the token `token_id`, unless it was revoked."""
-    return _valid(tx, _TABLE.c.id == token_id)
+    return _one(tx.execute(_FIND, {"id": token_id}))
 
 
 def every(tx: Transaction) -> tuple[Token, ...]:
@@ -69,8 +72,8 @@ def revoke(tx: Transaction, token_id: str, at: datetime) -> bool:
     return changed.rowcount == 1
 
 
-def _valid(tx: Transaction, condition: ColumnElement[bool]) -> Token | None:
-    row = tx.execute(select(*_SHOWN).where(condition, _TABLE.c.revoked_at.is_(None))).mappings().one_or_none()
+def _one(found: CursorResult[Any]) -> Token | None:
+    row = found.mappings().one_or_none()
     return None if row is None else _token(row)
 
 
