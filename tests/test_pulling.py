@@ -61,18 +61,11 @@ def test_each_way_writes_what_staging_wrote(maintainer: Maintainer, team: TeamIn
         assert maintainer.desk.stage_file.read_bytes() == written
 
 
-@pytest.mark.parametrize(
-    "text", ["", "foo", "foo=1", "foo==", "==1", "foo==one", "foo==1==2", "f o o==1", "foo>=1", f"foo=={'1' * 5000}"]
-)
-def test_something_that_is_no_release(make_desk: MakeDesk, text: str) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        pulling.pull(make_desk(), text, Capability(TOKEN))
-    assert "NAME==VERSION" in caught.value.hint
-
-
 def test_nothing_to_go_by(make_desk: MakeDesk) -> None:
     with pytest.raises(ConfigurationError, match="nothing says what to pull"):
         pulling.pull(make_desk(), None, Capability())
+    with pytest.raises(ConfigurationError, match="'foo' names no release"):
+        pulling.pull(make_desk(), "foo", Capability(TOKEN))
 
 
 def test_another_release_than_that_of_the_stage(maintainer: Maintainer) -> None:

@@ -34,6 +34,7 @@ from hatch_staged.pulling import Capability
 from hatch_staged.repositories import Repository
 from hatch_staged.stage import stagefile
 from hatch_staged.stage.model import StageFile
+from hatch_staged.stage.named import Named
 
 if TYPE_CHECKING:
     from tests.conftest import Clock, MakeDesk, TeamIndex
@@ -94,6 +95,21 @@ def test_the_first_that_fails_has_nothing_to_add(maintainer: Maintainer) -> None
     with pytest.raises(StageGoneError) as caught:
         next(releases.publish(maintainer.desk, ready))
     assert "public already" not in caught.value.what
+
+
+def test_what_is_canceled_is_all_that_lives_or_what_is_named(maintainer: Maintainer) -> None:
+    foo = Named.parse("foo==1.0")
+    assert releases.to_cancel(maintainer.desk, foo) == (), "without a stage file, too"
+    with pytest.raises(ConfigurationError, match="no stage file"):
+        releases.to_cancel(maintainer.desk, None)
+    bar, staged = maintainer.stage("bar-2.0.tar.gz", "foo-1.0.tar.gz")
+    assert releases.to_cancel(maintainer.desk, None) == (bar, staged)
+    assert releases.to_cancel(maintainer.desk, foo) == (staged,)
+    assert releases.to_cancel(maintainer.desk, Named.parse("foo==1.1")) == ()
+    list(releases.cancel(maintainer.desk, [staged]))
+    assert releases.to_cancel(maintainer.desk, foo) == ()
+    with pytest.raises(StageGoneError, match=r"there is no session of foo 1\.0"):
+        releases.discard(maintainer.desk, foo)
 
 
 def test_what_ended_elsewhere_is_marked(maintainer: Maintainer) -> None:

@@ -22,6 +22,7 @@ from hatch_staged.protocol.versions import parse_version
 from hatch_staged.redaction import hide, redact
 from hatch_staged.releases import keep_new, load_or_empty
 from hatch_staged.stage import entries
+from hatch_staged.stage.named import Named
 from hatch_staged.stage.session_tokens import refuse_unless_token
 
 if TYPE_CHECKING:
@@ -38,32 +39,6 @@ _Found = TypeVar("_Found", str, Version)
 
 #: How many of what should be one an error names.
 _SHOWN = 10
-
-
-@dataclass(frozen=True)
-class Named:
-    """A release, as a user names it: ``NAME==VERSION``."""
-
-    project: NormalizedName
-    version: Version
-
-    @classmethod
-    def parse(cls, text: str) -> Named:
-        """Return what `text` names; raise `ConfigurationError` if that is no release."""
-        name, found, version = text.partition("==")
-        try:
-            if found:
-                return cls(canonicalize_name(name.strip(), validate=True), parse_version(version))
-        except (InvalidName, InvalidVersion) as error:
-            raise ConfigurationError(str(error), hint="name a release as NAME==VERSION") from None
-        raise ConfigurationError(f"{text!r} names no release", hint="name it as NAME==VERSION")
-
-    def is_of(self, release: StagedRelease) -> bool:
-        """Whether it names `release`."""
-        return (release.project, release.version) == (self.project, self.version)
-
-    def __str__(self) -> str:
-        return f"{self.project} {self.version}"
 
 
 @dataclass(frozen=True)

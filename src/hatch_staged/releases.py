@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from hatch_staged.desk import Desk
     from hatch_staged.protocol.messages import Session
     from hatch_staged.repositories import Repository
+    from hatch_staged.stage.named import Named
 
 
 def preview(
@@ -203,6 +204,17 @@ def publish(
         yield mark(desk, release, SessionState.PUBLISHED)
 
 
+def to_cancel(desk: Desk, wanted: Named | None) -> tuple[StagedRelease, ...]:
+    """Return the live releases of the stage file; with `wanted` that one alone, and none if it is not among them.
+
+    Then it is for `discard`.  Raises what `live_in_stage_file` does, where nothing is `wanted`.
+    """
+    if wanted is None:
+        return live_in_stage_file(desk)
+    named = desk.read().releases if desk.stage_file.exists() else ()
+    return tuple(each for each in named if wanted.is_of(each) and not each.status.terminal)
+
+
 def cancel(desk: Desk, releases: Sequence[StagedRelease]) -> Iterator[StagedRelease]:
     """Cancel the session of each of `releases`, mark it in the stage file, and yield it.
 
@@ -214,16 +226,16 @@ def cancel(desk: Desk, releases: Sequence[StagedRelease]) -> Iterator[StagedRele
         yield mark(desk, release, SessionState.CANCELED)
 
 
-def discard(desk: Desk, project: str, version: str) -> None:
+def discard(desk: Desk, wanted: Named) -> None:
     """Cancel the session of a release that no stage file names, at the index that the user works with.
 
     An interrupted upload leaves one.  Raises `StageGoneError` if there is none.
     """
     repository = desk.repository()
     with desk.connections.open(repository) as client:
-        session = client.find_session(project, version)
+        session = client.find_session(wanted.project, str(wanted.version))
         if session is None:
-            raise StageGoneError(f"there is no session of {project} {version}", where=redact(repository.url))
+            raise StageGoneError(f"there is no session of {wanted}", where=redact(repository.url))
         client.cancel(session)
 
 
