@@ -17,6 +17,7 @@ from tests.hatch.conftest import checkout, hatch, run
 
 import hatch_staged
 from hatch_staged import cli, releases
+from hatch_staged.client.progress import Silent
 from hatch_staged.stage import stagefile
 
 if TYPE_CHECKING:
@@ -67,6 +68,20 @@ def test_status(run: Run, maintainer: Maintainer, capsys: pytest.CaptureFixture[
     assert "canceled" in gone.stdout
     assert main("status", "--json") == 3
     assert json.loads(capsys.readouterr().out)["releases"][0]["status"] == "canceled"
+
+
+@pytest.mark.usefixtures("login")
+def test_status_says_what_is_expected_and_missing(run: Run, maintainer: Maintainer, team: TeamIndex) -> None:
+    found = maintainer.build("foo-1.0.tar.gz")
+    list(releases.stage(maintainer.desk, team.repository, found, jobs=1, reporter=Silent(), expected=("*.gz", "*.whl")))
+    shown = run("stage", "status")
+    assert (shown.exit_code, shown.stdout.splitlines()[-1]) == (0, "expected: *.gz, *.whl; missing: *.whl")
+    read = json.loads(run("stage", "status", "--json").stdout)
+    assert (read["expected"], read["missing"]) == (["*.gz", "*.whl"], ["*.whl"])
+    maintainer.stage("foo-1.0.tar.gz", "foo-1.0-py3-none-any.whl")
+    assert run("stage", "status").stdout.splitlines()[-1] == "expected: *.gz, *.whl; nothing is missing"
+    list(releases.cancel(maintainer.desk, releases.in_stage_file(maintainer.desk)))
+    assert "expected" not in run("stage", "status").stdout, "of what cannot be published any more"
 
 
 @pytest.mark.usefixtures("login")

@@ -16,6 +16,7 @@ from hatch_staged.errors import StageGoneError
 from hatch_staged.outcome import Outcome
 from hatch_staged.protocol.distributions import parse_filename
 from hatch_staged.protocol.states import SessionState
+from hatch_staged.stage.expected import Expectation
 from hatch_staged.stage.model import StagedArtifact, StagedRelease
 from hatch_staged.status import FileStatus, ReleaseStatus, as_noted
 
@@ -59,6 +60,7 @@ PLAN = Plan(
 def test_what_was_found() -> None:
     outcome = Outcome("status")
     outcome.add(replace(FOUND, release=replace(RELEASE, index=f"https://i.test/upload/?token={TOKEN}")))
+    outcome.expecting(Expectation(("*.tar.gz", "*.whl"), ("*.whl",)))
     text = outcome.as_json()
     assert TOKEN not in text
     assert json.loads(text) == {
@@ -95,6 +97,8 @@ def test_what_was_found() -> None:
                 ],
             }
         ],
+        "expected": ["*.tar.gz", "*.whl"],
+        "missing": ["*.whl"],
         "notices": [],
         "error": None,
     }
@@ -105,6 +109,7 @@ def test_how_it_failed() -> None:
     outcome.notice("the index\rsays so")
     read = json.loads(outcome.as_json(3, StageGoneError("it is\ngone", where="here", hint="stage again")))
     assert (read["exit-code"], read["releases"]) == (3, [])
+    assert (read["expected"], read["missing"]) == (None, None)
     assert read["notices"] == ["the index says so"]
     assert read["error"] == {"what": "it is gone", "where": "here", "hint": "stage again"}
 

@@ -100,6 +100,7 @@ def status(desk: Desk, telling: Telling) -> None:
     found = status.check(desk)
     for release in found:
         telling.answer(release, display.as_text(release, desk.now()))
+    telling.expecting(status.expectation(desk, found))
     for release in found:
         if release.ended is not None:
             raise release.ended

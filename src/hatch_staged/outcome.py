@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hatch_staged.client.artifacts import Artifact
     from hatch_staged.client.publication import Decision, Plan
     from hatch_staged.errors import StagedError
+    from hatch_staged.stage.expected import Expectation
     from hatch_staged.status import ReleaseStatus
 
 
@@ -72,6 +73,9 @@ class Document(_Member, frozen=True, kw_only=True):
     command: str
     exit_code: int
     releases: tuple[Release, ...]
+    #: patterns of file names that the releases need to be published; None where the command does not look
+    expected: tuple[str, ...] | None
+    missing: tuple[str, ...] | None
     notices: tuple[str, ...]
     error: Error | None
 
@@ -86,6 +90,7 @@ class Outcome(Silent):
         self._plans: dict[tuple[str, str], Plan] = {}
         self._uploaded: set[str] = set()
         self._notices: list[str] = []
+        self._whole: Expectation | None = None
 
     def add(self, found: ReleaseStatus) -> None:
         """Take what has become of a release."""
@@ -113,6 +118,10 @@ class Outcome(Silent):
             ),
         )
 
+    def expecting(self, whole: Expectation) -> None:
+        """Take what all releases together need to have."""
+        self._whole = whole
+
     def staging_at(self, index: str) -> None:
         """Take the URL of the index that the plans which follow are for."""
         self._index = redact(index)
@@ -136,6 +145,8 @@ class Outcome(Silent):
             command=self._command,
             exit_code=exit_code,
             releases=(*self._releases.values(), *unfinished.values()),
+            expected=None if self._whole is None else self._whole.patterns,
+            missing=None if self._whole is None else self._whole.missing,
             notices=tuple(self._notices),
             error=None if error is None else _error(error),
         )

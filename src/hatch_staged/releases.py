@@ -25,7 +25,7 @@ from hatch_staged.errors import (
 from hatch_staged.protocol.states import FileState, SessionState
 from hatch_staged.redaction import redact
 from hatch_staged.stage import entries, liveness, stagefile
-from hatch_staged.stage.expected import missing
+from hatch_staged.stage.expected import Expectation
 from hatch_staged.stage.liveness import Published
 from hatch_staged.stage.model import StagedArtifact, StagedRelease, StageFile
 
@@ -161,8 +161,7 @@ def ready_to_publish(desk: Desk, projects: Collection[str] | None = None) -> tup
     tested.  Likewise if an expected artifact is in none of the stage file: nothing gets public in part.
     """
     releases = live_in_stage_file(desk)
-    awaited = {*desk.expected, *(pattern for release in releases for pattern in release.expected)}
-    if absent := missing(awaited, releases):
+    if absent := Expectation.of(desk.expected, releases).missing:
         raise ConflictError(
             f"not everything that is expected is staged: {', '.join(absent)}",
             where=str(desk.stage_file),

@@ -93,7 +93,9 @@ def test_the_outcome_as_json(run: Run, checkout: Checkout, maintainer: Maintaine
         ("foo", "open", team.url),
     ]
     assert [each["digest"] for each in read["releases"]] == [release.digest for release in staged(checkout)]
-    again = json.loads(run("-q", *stage).stdout)
+    assert (read["expected"], read["missing"]) == ([], [])
+    again = json.loads(run("-q", *stage, "-o", "expect=*.zip,*").stdout)
+    assert (again["expected"], again["missing"]) == (["*", "*.zip"], ["*.zip"])
     assert {file["step"] for each in again["releases"] for file in each["files"]} == {"keep"}
 
     list(releases.publish(maintainer.desk, [each for each in staged(checkout) if each.project == "foo"]))

@@ -14,7 +14,7 @@ from hatch_staged.client.staging import OnInterrupt
 from hatch_staged.errors import ConfigurationError
 from hatch_staged.hatch import context, progress
 from hatch_staged.hatch.display import stderr_of
-from hatch_staged.stage.expected import missing
+from hatch_staged.stage.expected import Expectation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -178,8 +178,8 @@ class _Run:
                 staged.append(release)
         for release in staged:
             self.app.display_success(f"{release.label} is staged on {self.repository.name}, not published")
-        kept = [pattern for release in staged for pattern in release.expected]
-        awaited = [*self.desk.expected, *kept] if self.given.expect is None else self.given.expect
-        if absent := missing(awaited, staged):
-            self.app.display_info(f"Not there yet, of what the whole release has: {', '.join(absent)}")
+        whole = Expectation.of(self.desk.expected if self.given.expect is None else (), staged)
+        self.outcome.expecting(whole)
+        if whole.missing:
+            self.app.display_info(f"Not there yet, of what the whole release has: {', '.join(whole.missing)}")
         return tuple(staged)
