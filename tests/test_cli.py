@@ -296,6 +296,12 @@ def test_export(run: Run, maintainer: Maintainer, monkeypatch: pytest.MonkeyPatc
     chosen = run("stage", "export", "--format", "requirements", "--python", sys.executable).stdout.splitlines()
     assert chosen[-1] == shown["requirements"].stdout.splitlines()[-1]
 
+    subprocess.run(["git", "init", "--quiet"], cwd=maintainer.folder, check=True)  # noqa: S607 - whichever there is
+    to_file = ("stage", "export", "--format", "env", "-o", "stage.env")
+    assert "git does not ignore stage.env: whoever gets it can install" in run(*to_file).stderr
+    (maintainer.folder / ".gitignore").write_text("stage.env\n")
+    assert run(*to_file).stderr == "stage.env has foo 1.0\n"
+
     for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name, raising=False)
     assert run("stage", "export", "--format", "github").exit_code == 2

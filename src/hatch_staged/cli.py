@@ -305,6 +305,7 @@ def export(desk: Desk, telling: Telling, *, kind: str, output: Path | None, pyth
     and uv see the stage. github: outputs and a summary of a step in GitHub Actions.
     """
     from hatch_staged import exporting  # noqa: PLC0415 - see above
+    from hatch_staged.hatch import git  # noqa: PLC0415 - see above
     from hatch_staged.stage import export  # noqa: PLC0415 - see above
 
     if telling.outcome is not None:
@@ -324,6 +325,8 @@ def export(desk: Desk, telling: Telling, *, kind: str, output: Path | None, pyth
     else:
         exporting.write(desk, output, text, lock=kind == "pylock")
         telling.progress(f"{output} has {', '.join(each.label for each in found)}")
+        if not all(each.public for each in found) and (warning := git.warning(output)) is not None:
+            telling.progress(warning)
 
 
 stage.add_command(serve)

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.archives.building import pack_sdist
 from tests.client.test_attestations import attested
 from tests.client.upload_server import Reply, UploadServer, reply
 from tests.index.building import build
@@ -259,6 +260,19 @@ def test_a_release_that_fails_leaves_what_was_staged_before(
         ("bar", "open"),
         ("foo", "published"),
     ]
+
+
+@pytest.mark.usefixtures("configured")
+def test_what_gives_access_does_not_get_into_a_release_unnoticed(
+    run: Run, checkout: Checkout, maintainer: Maintainer, team: TeamIndex
+) -> None:
+    maintainer.build("foo-1.0.tar.gz")
+    metadata = ("foo-1.0/PKG-INFO", b"Metadata-Version: 2.1\nName: foo\nVersion: 1.0\n")
+    secret = [(f"foo-1.0/{name}", b"") for name in (".stage.toml", "pylock.stage.toml")]
+    (checkout.folder / "dist" / "foo-1.0.tar.gz").write_bytes(pack_sdist([metadata, *secret]))
+    ended = run("publish", "--staged", "-a", team.secret, "-o", "dry-run=true")
+    for name in (".stage.toml", "pylock.stage.toml"):
+        assert f"it has {name} in it, with the session tokens" in ended.stderr
 
 
 @pytest.mark.usefixtures("configured")

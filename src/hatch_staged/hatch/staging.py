@@ -15,6 +15,7 @@ from hatch_staged.errors import ConfigurationError
 from hatch_staged.hatch import context, progress
 from hatch_staged.hatch.display import stderr_of
 from hatch_staged.stage.expected import Expectation
+from hatch_staged.stage.export import PYLOCK_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -121,7 +122,8 @@ def stage(
     """
     further = plugins.load()
     found = artifacts.find(specs, root=Path(app.project.location), default=context.build_folder(app))
-    for warning in checks.check(found, further, known=releases.staged_before(desk), unwanted=desk.stage_file.name):
+    unwanted = {desk.stage_file.name, PYLOCK_NAME}
+    for warning in checks.check(found, further, known=releases.staged_before(desk), unwanted=unwanted):
         app.display_warning(warning)
     if given.attest:
         signing.require_extra()
