@@ -17,7 +17,7 @@ from hatch_staged.outcome import Outcome
 from hatch_staged.protocol.distributions import parse_filename
 from hatch_staged.protocol.states import SessionState
 from hatch_staged.stage.expected import Expectation
-from hatch_staged.stage.model import StagedArtifact, StagedRelease
+from hatch_staged.stage.model import StagedArtifact, StagedRelease, StageFile
 from hatch_staged.status import FileStatus, ReleaseStatus, as_noted
 
 EXPIRES = datetime(2026, 11, 29, 8, 0, 0, 5, tzinfo=timezone(timedelta(hours=1)))
@@ -48,7 +48,7 @@ FOUND = ReleaseStatus(
     ("be quick",),
 )
 ON_DISK = Artifact(Path("foo-1.0.tar.gz"), parse_filename("foo-1.0.tar.gz"), 2500, {"sha256": "a" * 64})
-WHEEL = replace(ON_DISK, distribution=parse_filename("foo-1.0-py3-none-any.whl"), size=7)
+WHEEL = replace(ON_DISK, distribution=parse_filename("foo-1.0-py3-none-any.whl"), size=7, hashes={"sha256": "b" * 64})
 PLAN = Plan(
     Release(RELEASE.project, RELEASE.version, (ON_DISK, WHEEL)),
     (Decision(ON_DISK, Step.KEEP), Decision(WHEEL, Step.UPLOAD)),
@@ -127,19 +127,22 @@ def test_what_was_staged() -> None:
 
 def test_what_was_not_staged_to_its_end() -> None:
     outcome = Outcome("stage")
-    outcome.staging_at(f"https://i.test/upload/?token={TOKEN}")
+    others = replace(ARTIFACT, filename="foo-1.0-py2-none-any.whl", url=f"{ARTIFACT.url}/foo-1.0-py2-none-any.whl")
+    stale = replace(ARTIFACT, filename=WHEEL.filename, url=f"{ARTIFACT.url}/{WHEEL.filename}")
+    before = StageFile((replace(RELEASE, artifacts=(ARTIFACT, others, stale)),))
+    outcome.staging_at(f"https://i.test/upload/?token={TOKEN}", before)
     outcome.planned(PLAN)
     [release] = json.loads(outcome.as_json(7))["releases"]
     assert (release["index"], release["status"], release["expires-at"], release["digest"]) == (
         *("https://i.test/upload/", None),
         *(None, None),
     )
-    files = [(file["filename"], file["status"], file["step"], file["in-stage-file"]) for file in release["files"]]
-    assert files == [
-        ("foo-1.0.tar.gz", "completed", "keep", False),
-        ("foo-1.0-py3-none-any.whl", None, "upload", False),
-        ("foo-1.0.zip", None, "delete", False),
-        ("foo-1.0-py2-none-any.whl", None, None, False),
+    keys = ("filename", "status", "step", "in-stage-file", "size", "sha256")
+    assert [tuple(file[key] for key in keys) for file in release["files"]] == [
+        ("foo-1.0.tar.gz", "completed", "keep", True, 2500, "a" * 64),
+        ("foo-1.0-py3-none-any.whl", None, "upload", False, 7, "b" * 64),
+        ("foo-1.0.zip", None, "delete", False, None, None),
+        ("foo-1.0-py2-none-any.whl", None, None, True, 2500, "a" * 64),
     ]
     outcome.finished(WHEEL)
     [release] = json.loads(outcome.as_json(7))["releases"]

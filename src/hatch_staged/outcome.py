@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hatch_staged.client.publication import Decision, Plan
     from hatch_staged.errors import StagedError
     from hatch_staged.stage.expected import Expectation
+    from hatch_staged.stage.model import StagedArtifact, StageFile
     from hatch_staged.status import ReleaseStatus
 
 
@@ -37,6 +38,7 @@ class File(_Member, frozen=True, kw_only=True):
     status: str | None
     #: what `hatch publish --staged` decided about it; None for other commands, and for files that it left alone
     step: str | None = None
+    #: with these bytes
     in_stage_file: bool
     #: None for a file that neither the stage file nor this run names, like `sha256`
     size: int | None
@@ -88,6 +90,7 @@ class Outcome(Silent):
         self._index = ""
         self._releases: dict[tuple[str, str], Release] = {}
         self._plans: dict[tuple[str, str], Plan] = {}
+        self._named: dict[str, StagedArtifact] = {}
         self._uploaded: set[str] = set()
         self._notices: list[str] = []
         self._whole: Expectation | None = None
@@ -105,15 +108,7 @@ class Outcome(Silent):
             digest=found.release.digest,
             notices=found.notices,
             files=tuple(
-                File(
-                    filename=file.filename,
-                    status=file.status,
-                    step=steps.get(file.filename),
-                    in_stage_file=file.artifact is not None,
-                    size=file.artifact.size if file.artifact else None,
-                    sha256=file.artifact.sha256 if file.artifact else None,
-                    notices=file.notices,
-                )
+                _file(file.filename, file.status, file.artifact, step=steps.get(file.filename), notices=file.notices)
                 for file in found.files
             ),
         )
@@ -122,9 +117,10 @@ class Outcome(Silent):
         """Take what all releases together need to have."""
         self._whole = whole
 
-    def staging_at(self, index: str) -> None:
-        """Take the URL of the index that the plans which follow are for."""
+    def staging_at(self, index: str, before: StageFile) -> None:
+        """Take the URL of the index that the plans which follow are for, and what the stage file says before them."""
         self._index = redact(index)
+        self._named = {artifact.filename: artifact for release in before.releases for artifact in release.artifacts}
 
     def planned(self, plan: Plan) -> None:
         """Keep the plan."""
@@ -162,26 +158,42 @@ class Outcome(Silent):
             digest=None,
             files=(
                 *(self._decided(decision) for decision in plan.decisions),
-                *(_of_somebody_else(each.filename, _DELETE) for each in plan.pruned),
-                *(_of_somebody_else(filename, None) for filename in plan.foreign),
+                *(self._of_somebody_else(each.filename, _DELETE) for each in plan.pruned),
+                *(self._of_somebody_else(filename, None) for filename in plan.foreign),
             ),
         )
 
     def _decided(self, decision: Decision) -> File:
         artifact = decision.artifact
+        sha256 = artifact.hashes["sha256"]
+        named = self._named.get(artifact.filename)
         there = decision.step is Step.KEEP or artifact.filename in self._uploaded
         return File(
             filename=artifact.filename,
             status=FileState.COMPLETED.value if there else None,
             step=decision.step.value,
-            in_stage_file=False,
+            in_stage_file=named is not None and named.sha256 == sha256,
             size=artifact.size,
-            sha256=artifact.hashes["sha256"],
+            sha256=sha256,
         )
 
+    def _of_somebody_else(self, filename: str, step: str | None) -> File:
+        return _file(filename, None, self._named.get(filename), step=step)
 
-def _of_somebody_else(filename: str, step: str | None) -> File:
-    return File(filename=filename, status=None, step=step, in_stage_file=False, size=None, sha256=None)
+
+def _file(
+    filename: str, status: str | None, named: StagedArtifact | None, *, step: str | None, notices: tuple[str, ...] = ()
+) -> File:
+    """Return a file as the stage file has it, if that names it."""
+    return File(
+        filename=filename,
+        status=status,
+        step=step,
+        in_stage_file=named is not None,
+        size=None if named is None else named.size,
+        sha256=None if named is None else named.sha256,
+        notices=notices,
+    )
 
 
 def _key(project: object, version: object) -> tuple[str, str]:

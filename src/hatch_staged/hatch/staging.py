@@ -145,7 +145,7 @@ class _Run:
     outcome: Outcome
 
     def __post_init__(self) -> None:
-        self.outcome.staging_at(self.repository.url)
+        self.outcome.staging_at(self.repository.url, releases.load_or_empty(self.desk.stage_file))
 
     def preview(self, found: Sequence[Release]) -> None:
         """Show what would be done."""
