@@ -118,10 +118,12 @@ def test_what_was_staged() -> None:
     outcome = Outcome("stage")
     outcome.planned(PLAN)
     outcome.finished(WHEEL)
+    outcome.deleted("foo-1.0.zip")
     outcome.add(as_noted(RELEASE))
     [release] = json.loads(outcome.as_json())["releases"]
-    assert [(file["filename"], file["status"], file["step"]) for file in release["files"]] == [
-        ("foo-1.0.tar.gz", "completed", "keep")
+    assert [(file["filename"], file["status"], file["step"], file["in-stage-file"]) for file in release["files"]] == [
+        ("foo-1.0.tar.gz", "completed", "keep", True),
+        ("foo-1.0.zip", "canceled", "delete", False),
     ]
 
 
@@ -145,5 +147,6 @@ def test_what_was_not_staged_to_its_end() -> None:
         ("foo-1.0-py2-none-any.whl", None, None, True, 2500, "a" * 64),
     ]
     outcome.finished(WHEEL)
+    outcome.deleted("foo-1.0.zip")
     [release] = json.loads(outcome.as_json(7))["releases"]
-    assert release["files"][1]["status"] == "completed"
+    assert [file["status"] for file in release["files"]] == ["completed", "completed", "canceled", None]

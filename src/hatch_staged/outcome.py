@@ -15,7 +15,7 @@ from hatch_staged.redaction import redact
 
 if TYPE_CHECKING:
     from hatch_staged.client.artifacts import Artifact
-    from hatch_staged.client.publication import Decision, Plan
+    from hatch_staged.client.publication import Decision, Plan, Pruned
     from hatch_staged.errors import StagedError
     from hatch_staged.stage.expected import Expectation
     from hatch_staged.stage.model import StagedArtifact, StageFile
@@ -92,6 +92,7 @@ class Outcome(Silent):
         self._plans: dict[tuple[str, str], Plan] = {}
         self._named: dict[str, StagedArtifact] = {}
         self._uploaded: set[str] = set()
+        self._deleted: set[str] = set()
         self._notices: list[str] = []
         self._whole: Expectation | None = None
 
@@ -99,6 +100,7 @@ class Outcome(Silent):
         """Take what has become of a release."""
         plan = self._plans.get(_key(found.release.project, found.release.version))
         steps = {} if plan is None else {each.artifact.filename: each.step.value for each in plan.decisions}
+        pruned = () if plan is None else plan.pruned
         self._releases[_key(found.release.project, found.release.version)] = Release(
             project=found.release.project,
             version=str(found.release.version),
@@ -107,9 +109,15 @@ class Outcome(Silent):
             expires_at=None if found.expires_at is None else _whole_seconds(found.expires_at),
             digest=found.release.digest,
             notices=found.notices,
-            files=tuple(
-                _file(file.filename, file.status, file.artifact, step=steps.get(file.filename), notices=file.notices)
-                for file in found.files
+            files=(
+                *(
+                    _file(
+                        each.filename, each.status, each.artifact, step=steps.get(each.filename), notices=each.notices
+                    )
+                    for each in found.files
+                ),
+                # the stage file that was just written names them no more
+                *(_file(each.filename, self._fate(each), None, step=_DELETE) for each in pruned),
             ),
         )
 
@@ -129,6 +137,10 @@ class Outcome(Silent):
     def finished(self, artifact: Artifact) -> None:
         """Keep that the index has it."""
         self._uploaded.add(artifact.filename)
+
+    def deleted(self, filename: str) -> None:
+        """Keep that the session does not have it any more."""
+        self._deleted.add(filename)
 
     def notice(self, text: str) -> None:
         """Keep what was told."""
@@ -158,8 +170,8 @@ class Outcome(Silent):
             digest=None,
             files=(
                 *(self._decided(decision) for decision in plan.decisions),
-                *(self._of_somebody_else(each.filename, _DELETE) for each in plan.pruned),
-                *(self._of_somebody_else(filename, None) for filename in plan.foreign),
+                *(self._before(each.filename, self._fate(each), _DELETE) for each in plan.pruned),
+                *(self._before(filename, None, None) for filename in plan.foreign),
             ),
         )
 
@@ -177,8 +189,11 @@ class Outcome(Silent):
             sha256=sha256,
         )
 
-    def _of_somebody_else(self, filename: str, step: str | None) -> File:
-        return _file(filename, None, self._named.get(filename), step=step)
+    def _before(self, filename: str, status: str | None, step: str | None) -> File:
+        return _file(filename, status, self._named.get(filename), step=step)
+
+    def _fate(self, pruned: Pruned) -> str | None:
+        return FileState.CANCELED.value if pruned.filename in self._deleted else None
 
 
 def _file(

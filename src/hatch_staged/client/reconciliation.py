@@ -101,6 +101,7 @@ class Reconciliation:
             # somebody else may have deleted it meanwhile
             if self.client.file_state(unwanted.url) not in {None, FileState.CANCELED}:
                 raise
+        self.reporter.deleted(unwanted.filename)
 
     def _look(self, session: Session) -> tuple[Session, ProjectPage | None, StagedError | None]:
         """Return the session and its page as they are now, and what keeps them from being the release.

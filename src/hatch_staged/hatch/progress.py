@@ -81,6 +81,10 @@ class Lines:
         """Say that the index has the file."""
         self._say(f"{artifact.filename}: uploaded")
 
+    def deleted(self, filename: str) -> None:
+        """Say that the session does not have the file any more."""
+        self._say(f"{filename}: deleted")
+
     def notice(self, text: str) -> None:
         """Say `text`."""
         self._say(text)
