@@ -367,9 +367,10 @@ def test_a_preview_does_nothing(maintainer: Maintainer, team: TeamIndex) -> None
         found = maintainer.build(*filenames)
         [plan] = releases.preview(maintainer.desk, team.repository, found, prune=prune)
         foreign = [f"leave {name}" for name in plan.foreign] + [f"delete {each.filename}" for each in plan.pruned]
-        return [decision.step.value for decision in plan.decisions] + foreign
+        unseen = [] if plan.looked else ["unseen"]
+        return [decision.step.value for decision in plan.decisions] + foreign + unseen
 
-    assert steps("foo-1.0.tar.gz") == ["upload"]
+    assert steps("foo-1.0.tar.gz") == ["upload", "unseen"]
     with pytest.raises(StageGoneError):
         pulling.pull(maintainer.desk, "foo==1.0", Capability())
     maintainer.stage("foo-1.0.tar.gz")
@@ -382,10 +383,10 @@ def test_a_preview_does_nothing(maintainer: Maintainer, team: TeamIndex) -> None
     assert staged.session is not None
     with maintainer.desk.connections.open(team.repository) as client:
         client.cancel(client.session(staged.session))
-    assert steps("foo-1.0.tar.gz") == ["upload"]
+    assert steps("foo-1.0.tar.gz") == ["upload", "unseen"]
     unknown = replace(staged, session=f"{team.url}sessions/{'0' * 32}/")
     stagefile.write(maintainer.desk.stage_file, StageFile((unknown,)))
-    assert steps("foo-1.0.tar.gz") == ["upload"]
+    assert steps("foo-1.0.tar.gz") == ["upload", "unseen"]
 
 
 def test_others_files_stay_where_there_are_no_previews(at_plain: Maintainer, plain: UploadServer) -> None:

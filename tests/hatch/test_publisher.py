@@ -163,16 +163,19 @@ def test_a_dry_run_tells_the_plan(run: Run, checkout: Checkout, maintainer: Main
     maintainer.build("foo-1.0.tar.gz", "foo-1.0-py3-none-any.whl")
     ended = run(*stage, "-o", "dry-run=true")
     assert ended.exit_code == 0, ended.output
-    assert "foo-1.0.tar.gz: not there: to be uploaded" in ended.stderr
+    assert "foo-1.0.tar.gz: to be uploaded, unless a session has it that the stage file does not name" in ended.stderr
     assert "Nothing was done" in ended.stderr
     assert staged(checkout) == ()
-    assert "not there: to be uploaded" not in run(*stage).stderr
+    assert "to be uploaded" not in run(*stage).stderr
+    maintainer.build("foo-1.0-cp39-abi3-win32.whl")
+    assert "foo-1.0-cp39-abi3-win32.whl: not there: to be uploaded" in run(*stage, "-o", "dry-run=true").stderr
     maintainer.build("foo-1.0.tar.gz", content=b"other")
     ended = run(*stage, "-o", "dry-run=true", "-o", "prune=true")
     assert "foo-1.0.tar.gz: there, incomplete or with other bytes: to be replaced" in ended.stderr
     assert "foo-1.0-py3-none-any.whl: in the session, not among the artifacts; to be deleted" in ended.stderr
     assert len(staged(checkout)[0].artifacts) == 2
     ended = run("-v", *stage, "-o", "prune=true")
+    assert "foo-1.0-py3-none-any.whl: deleted" in ended.stderr
     assert "foo-1.0.tar.gz: there, incomplete or with other bytes: to be replaced" in ended.stderr
     assert_staged(ended, checkout, "foo-1.0.tar.gz")
 
