@@ -434,10 +434,28 @@ def test_a_stage_file_that_cannot_be_written_costs_no_upload(maintainer: Maintai
 def test_nothing_is_left_of_a_release_that_the_index_refuses(maintainer: Maintainer, team: TeamIndex) -> None:
     maintainer.stage("foo-1.0.tar.gz")
     publish_all(maintainer)
-    with pytest.raises(ConflictError, match=r"foo-1\.0\.tar\.gz"):
+    with pytest.raises(ConflictError, match=r"foo-1\.0\.tar\.gz") as caught:
         maintainer.stage("foo-1.0.tar.gz", content=b"other")
+    assert caught.value.hint == "what is published cannot be replaced: raise the version, build, and stage that"
     with team.index.database.reading() as tx, pytest.raises(NoResultFound):
         session_rows.live(tx, "foo", "1")
+
+
+def test_a_conflict_about_something_else_does_not_speak_of_what_is_published(
+    make_desk: MakeDesk, plain: UploadServer
+) -> None:
+    def refused(simple: str | None) -> str:
+        repository = Repository("plain", plain.endpoint, simple)
+        desk = make_desk({"plain": repository}, auth="secret", default_repo="plain")
+        plain.script("POST", "/u$", problem(409, "One session is enough"))
+        with pytest.raises(ConflictError, match="One session is enough") as caught:
+            Maintainer(desk.stage_file.parent, desk).stage("foo-1.0.tar.gz")
+        return caught.value.hint
+
+    assert refused(f"{plain.endpoint}nothing/") == "", "the index shows nothing of foo there"
+    assert refused(None).startswith("what is published cannot be replaced"), "nobody knows"
+    plain.script("GET", "nothing/foo/$", problem(400, "No pages today"))
+    assert refused(f"{plain.endpoint}nothing/").startswith("what is published cannot be replaced"), "nor here"
 
 
 def test_what_was_staged_before_is_known_by_its_hashes(maintainer: Maintainer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,16 +100,17 @@ def stage(
         raise StagedError("the stage file cannot be written there", where=str(desk.stage_file))
     with desk.connections.open(repository) as client:
         for release in found:
-            outcome = staging.stage(
-                release,
-                client,
-                jobs=jobs,
-                reporter=reporter,
-                prune=prune,
-                on_interrupt=on_interrupt,
-                senders=senders,
-                make_signer=make_signer,
-            )
+            with _conflicts_explained(release, client, repository.simple):
+                outcome = staging.stage(
+                    release,
+                    client,
+                    jobs=jobs,
+                    reporter=reporter,
+                    prune=prune,
+                    on_interrupt=on_interrupt,
+                    senders=senders,
+                    make_signer=make_signer,
+                )
             staged = entries.from_session(
                 repository.url,
                 outcome.session,
@@ -185,10 +187,12 @@ def publish(
     done: list[str] = []
     for release in releases:
         try:
-            with desk.connections.open(desk.repository_of(release)) as client:
+            repository = desk.repository_of(release)
+            with desk.connections.open(repository) as client:
                 session = _ready_session(desk, release, client)
                 try:
-                    notices = client.publish(session).notices
+                    with _conflicts_explained(release, client, repository.simple):
+                        notices = client.publish(session).notices
                 except StageGoneError as error:
                     # The answer was lost, and the index may have forgotten the session because it is published.
                     fate_of_forgotten(desk, release, client, error)
@@ -201,6 +205,31 @@ def publish(
         for text in notices:
             notice(f"{release.label}: {text}")
         yield mark(desk, release, SessionState.PUBLISHED)
+
+
+@contextmanager
+def _conflicts_explained(release: Release | StagedRelease, client: Client, simple: str | None) -> Iterator[None]:
+    """Let a conflict say what helps, if it is, or can be, that files of `release` are published already.
+
+    An index says that in words of its own; `simple` is where it shows them, None if that is not known.
+    """
+    try:
+        yield
+    except ConflictError as error:
+        if not error.hint and _may_be_public(release, client, simple):
+            error.hint = "what is published cannot be replaced: raise the version, build, and stage that"
+        raise
+
+
+def _may_be_public(release: Release | StagedRelease, client: Client, simple: str | None) -> bool:
+    if simple is None:
+        return True
+    try:
+        page = client.project_page(simple, release.project)
+    except StagedError:
+        return True
+    ours = {artifact.filename for artifact in release.artifacts}
+    return page is not None and any(file.filename in ours for file in page.files)
 
 
 def to_cancel(desk: Desk, wanted: Named | None) -> tuple[StagedRelease, ...]:
