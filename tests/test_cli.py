@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import venv
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -245,6 +246,18 @@ def test_pull_without_credentials(
         assert (pulled.exit_code, pulled.output) == (0, f"foo 1.0: 1 files, in {stage_file}\n")
         assert stage_file.read_bytes() == written
     assert main("pull", "--token", "unknown-token-of-nobody", "--repo", team.url) == 3
+
+
+def test_a_wrong_token_is_told_as_such_and_not_shown(
+    run: Run, maintainer: Maintainer, team: TeamIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace(maintainer, desk=replace(maintainer.desk, share_token=False)).stage("foo-1.0.tar.gz")
+    monkeypatch.setenv("HATCH_STAGE_TOKEN", "mistaken")
+    for verb in (("status", "-vv"), ("export", "--format", "env"), ("pull", "foo==1.0", "--repo", team.url)):
+        wrong = run("stage", *verb)
+        assert wrong.exit_code == 3
+        assert wrong.stderr.startswith("the token of HATCH_STAGE_TOKEN does not open a stage of foo")
+        assert "mistaken" not in wrong.output
 
 
 @pytest.mark.usefixtures("team")
