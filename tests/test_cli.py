@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import venv
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from tests.hatch.conftest import checkout, hatch, run
 
 import hatch_staged
 from hatch_staged import cli, releases
+from hatch_staged.client.progress import Silent
 from hatch_staged.stage import stagefile
 
 if TYPE_CHECKING:
@@ -67,6 +69,20 @@ def test_status(run: Run, maintainer: Maintainer, capsys: pytest.CaptureFixture[
     assert "canceled" in gone.stdout
     assert main("status", "--json") == 3
     assert json.loads(capsys.readouterr().out)["releases"][0]["status"] == "canceled"
+
+
+@pytest.mark.usefixtures("login")
+def test_status_says_what_is_expected_and_missing(run: Run, maintainer: Maintainer, team: TeamIndex) -> None:
+    found = maintainer.build("foo-1.0.tar.gz")
+    list(releases.stage(maintainer.desk, team.repository, found, jobs=1, reporter=Silent(), expected=("*.gz", "*.whl")))
+    shown = run("stage", "status")
+    assert (shown.exit_code, shown.stdout.splitlines()[-1]) == (0, "expected: *.gz, *.whl; missing: *.whl")
+    read = json.loads(run("stage", "status", "--json").stdout)
+    assert (read["expected"], read["missing"]) == (["*.gz", "*.whl"], ["*.whl"])
+    maintainer.stage("foo-1.0.tar.gz", "foo-1.0-py3-none-any.whl")
+    assert run("stage", "status").stdout.splitlines()[-1] == "expected: *.gz, *.whl; nothing is missing"
+    list(releases.cancel(maintainer.desk, releases.in_stage_file(maintainer.desk)))
+    assert "expected" not in run("stage", "status").stdout, "of what cannot be published any more"
 
 
 @pytest.mark.usefixtures("login")
@@ -232,6 +248,18 @@ def test_pull_without_credentials(
     assert main("pull", "--token", "unknown-token-of-nobody", "--repo", team.url) == 3
 
 
+def test_a_wrong_token_is_told_as_such_and_not_shown(
+    run: Run, maintainer: Maintainer, team: TeamIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace(maintainer, desk=replace(maintainer.desk, share_token=False)).stage("foo-1.0.tar.gz")
+    monkeypatch.setenv("HATCH_STAGE_TOKEN", "mistaken")
+    for verb in (("status", "-vv"), ("export", "--format", "env"), ("pull", "foo==1.0", "--repo", team.url)):
+        wrong = run("stage", *verb)
+        assert wrong.exit_code == 3
+        assert wrong.stderr.startswith("the token of HATCH_STAGE_TOKEN does not open a stage of foo")
+        assert "mistaken" not in wrong.output
+
+
 @pytest.mark.usefixtures("team")
 def test_install(run: Run, maintainer: Maintainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     maintainer.stage("bar-2.0-py3-none-any.whl", "foo-1.0-py3-none-any.whl")
@@ -280,6 +308,12 @@ def test_export(run: Run, maintainer: Maintainer, monkeypatch: pytest.MonkeyPatc
     assert (maintainer.folder / "pylock.stage.toml").read_text() == shown["pylock"].stdout
     chosen = run("stage", "export", "--format", "requirements", "--python", sys.executable).stdout.splitlines()
     assert chosen[-1] == shown["requirements"].stdout.splitlines()[-1]
+
+    subprocess.run(["git", "init", "--quiet"], cwd=maintainer.folder, check=True)  # noqa: S607 - whichever there is
+    to_file = ("stage", "export", "--format", "env", "-o", "stage.env")
+    assert "git does not ignore stage.env: whoever gets it can install" in run(*to_file).stderr
+    (maintainer.folder / ".gitignore").write_text("stage.env\n")
+    assert run(*to_file).stderr == "stage.env has foo 1.0\n"
 
     for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name, raising=False)

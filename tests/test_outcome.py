@@ -16,7 +16,8 @@ from hatch_staged.errors import StageGoneError
 from hatch_staged.outcome import Outcome
 from hatch_staged.protocol.distributions import parse_filename
 from hatch_staged.protocol.states import SessionState
-from hatch_staged.stage.model import StagedArtifact, StagedRelease
+from hatch_staged.stage.expected import Expectation
+from hatch_staged.stage.model import StagedArtifact, StagedRelease, StageFile
 from hatch_staged.status import FileStatus, ReleaseStatus, as_noted
 
 EXPIRES = datetime(2026, 11, 29, 8, 0, 0, 5, tzinfo=timezone(timedelta(hours=1)))
@@ -47,7 +48,7 @@ FOUND = ReleaseStatus(
     ("be quick",),
 )
 ON_DISK = Artifact(Path("foo-1.0.tar.gz"), parse_filename("foo-1.0.tar.gz"), 2500, {"sha256": "a" * 64})
-WHEEL = replace(ON_DISK, distribution=parse_filename("foo-1.0-py3-none-any.whl"), size=7)
+WHEEL = replace(ON_DISK, distribution=parse_filename("foo-1.0-py3-none-any.whl"), size=7, hashes={"sha256": "b" * 64})
 PLAN = Plan(
     Release(RELEASE.project, RELEASE.version, (ON_DISK, WHEEL)),
     (Decision(ON_DISK, Step.KEEP), Decision(WHEEL, Step.UPLOAD)),
@@ -59,6 +60,7 @@ PLAN = Plan(
 def test_what_was_found() -> None:
     outcome = Outcome("status")
     outcome.add(replace(FOUND, release=replace(RELEASE, index=f"https://i.test/upload/?token={TOKEN}")))
+    outcome.expecting(Expectation(("*.tar.gz", "*.whl"), ("*.whl",)))
     text = outcome.as_json()
     assert TOKEN not in text
     assert json.loads(text) == {
@@ -95,6 +97,8 @@ def test_what_was_found() -> None:
                 ],
             }
         ],
+        "expected": ["*.tar.gz", "*.whl"],
+        "missing": ["*.whl"],
         "notices": [],
         "error": None,
     }
@@ -105,6 +109,7 @@ def test_how_it_failed() -> None:
     outcome.notice("the index\rsays so")
     read = json.loads(outcome.as_json(3, StageGoneError("it is\ngone", where="here", hint="stage again")))
     assert (read["exit-code"], read["releases"]) == (3, [])
+    assert (read["expected"], read["missing"]) == (None, None)
     assert read["notices"] == ["the index says so"]
     assert read["error"] == {"what": "it is gone", "where": "here", "hint": "stage again"}
 
@@ -113,29 +118,35 @@ def test_what_was_staged() -> None:
     outcome = Outcome("stage")
     outcome.planned(PLAN)
     outcome.finished(WHEEL)
+    outcome.deleted("foo-1.0.zip")
     outcome.add(as_noted(RELEASE))
     [release] = json.loads(outcome.as_json())["releases"]
-    assert [(file["filename"], file["status"], file["step"]) for file in release["files"]] == [
-        ("foo-1.0.tar.gz", "completed", "keep")
+    assert [(file["filename"], file["status"], file["step"], file["in-stage-file"]) for file in release["files"]] == [
+        ("foo-1.0.tar.gz", "completed", "keep", True),
+        ("foo-1.0.zip", "canceled", "delete", False),
     ]
 
 
 def test_what_was_not_staged_to_its_end() -> None:
     outcome = Outcome("stage")
-    outcome.staging_at(f"https://i.test/upload/?token={TOKEN}")
+    others = replace(ARTIFACT, filename="foo-1.0-py2-none-any.whl", url=f"{ARTIFACT.url}/foo-1.0-py2-none-any.whl")
+    stale = replace(ARTIFACT, filename=WHEEL.filename, url=f"{ARTIFACT.url}/{WHEEL.filename}")
+    before = StageFile((replace(RELEASE, artifacts=(ARTIFACT, others, stale)),))
+    outcome.staging_at(f"https://i.test/upload/?token={TOKEN}", before)
     outcome.planned(PLAN)
     [release] = json.loads(outcome.as_json(7))["releases"]
     assert (release["index"], release["status"], release["expires-at"], release["digest"]) == (
         *("https://i.test/upload/", None),
         *(None, None),
     )
-    files = [(file["filename"], file["status"], file["step"], file["in-stage-file"]) for file in release["files"]]
-    assert files == [
-        ("foo-1.0.tar.gz", "completed", "keep", False),
-        ("foo-1.0-py3-none-any.whl", None, "upload", False),
-        ("foo-1.0.zip", None, "delete", False),
-        ("foo-1.0-py2-none-any.whl", None, None, False),
+    keys = ("filename", "status", "step", "in-stage-file", "size", "sha256")
+    assert [tuple(file[key] for key in keys) for file in release["files"]] == [
+        ("foo-1.0.tar.gz", "completed", "keep", True, 2500, "a" * 64),
+        ("foo-1.0-py3-none-any.whl", None, "upload", False, 7, "b" * 64),
+        ("foo-1.0.zip", None, "delete", False, None, None),
+        ("foo-1.0-py2-none-any.whl", None, None, True, 2500, "a" * 64),
     ]
     outcome.finished(WHEEL)
+    outcome.deleted("foo-1.0.zip")
     [release] = json.loads(outcome.as_json(7))["releases"]
-    assert release["files"][1]["status"] == "completed"
+    assert [file["status"] for file in release["files"]] == ["completed", "completed", "canceled", None]

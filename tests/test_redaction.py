@@ -97,6 +97,14 @@ def test_a_hidden_secret_does_not_survive(secret: str, around: str) -> None:
             assert scrub(f"{around}\0{written}\0{around}") == f"{around}\0***\0{around}"
 
 
+def test_a_hidden_secret_in_a_url_need_not_look_like_a_token() -> None:
+    quoted = quote("x-wrong/tok\u00e9n", safe="")
+    with hidden("wrong", "wrong/tok\u00e9n"):
+        assert redact("https://index.test/stage/wrong/simple/") == "https://index.test/stage/***/simple/"
+        assert redact(f"https://i.test/{quoted}") == "https://i.test/***"
+        assert redact("https://index.test/wrongly/") == "https://index.test/wrongly/"
+
+
 def test_secrets_in_a_text() -> None:
     with hidden("password", "/at/ß/the/", "password-of-anna"):
         assert scrub("a password at http://u:p@h/x?y c") == "a *** at http://h/x c"

@@ -34,6 +34,7 @@ from hatch_staged.pulling import Capability
 from hatch_staged.repositories import Repository
 from hatch_staged.stage import stagefile
 from hatch_staged.stage.model import StageFile
+from hatch_staged.stage.named import Named
 
 if TYPE_CHECKING:
     from tests.conftest import Clock, MakeDesk, TeamIndex
@@ -94,6 +95,21 @@ def test_the_first_that_fails_has_nothing_to_add(maintainer: Maintainer) -> None
     with pytest.raises(StageGoneError) as caught:
         next(releases.publish(maintainer.desk, ready))
     assert "public already" not in caught.value.what
+
+
+def test_what_is_canceled_is_all_that_lives_or_what_is_named(maintainer: Maintainer) -> None:
+    foo = Named.parse("foo==1.0")
+    assert releases.to_cancel(maintainer.desk, foo) == (), "without a stage file, too"
+    with pytest.raises(ConfigurationError, match="no stage file"):
+        releases.to_cancel(maintainer.desk, None)
+    bar, staged = maintainer.stage("bar-2.0.tar.gz", "foo-1.0.tar.gz")
+    assert releases.to_cancel(maintainer.desk, None) == (bar, staged)
+    assert releases.to_cancel(maintainer.desk, foo) == (staged,)
+    assert releases.to_cancel(maintainer.desk, Named.parse("foo==1.1")) == ()
+    list(releases.cancel(maintainer.desk, [staged]))
+    assert releases.to_cancel(maintainer.desk, foo) == ()
+    with pytest.raises(StageGoneError, match=r"there is no session of foo 1\.0"):
+        releases.discard(maintainer.desk, foo)
 
 
 def test_what_ended_elsewhere_is_marked(maintainer: Maintainer) -> None:
@@ -351,9 +367,10 @@ def test_a_preview_does_nothing(maintainer: Maintainer, team: TeamIndex) -> None
         found = maintainer.build(*filenames)
         [plan] = releases.preview(maintainer.desk, team.repository, found, prune=prune)
         foreign = [f"leave {name}" for name in plan.foreign] + [f"delete {each.filename}" for each in plan.pruned]
-        return [decision.step.value for decision in plan.decisions] + foreign
+        unseen = [] if plan.looked else ["unseen"]
+        return [decision.step.value for decision in plan.decisions] + foreign + unseen
 
-    assert steps("foo-1.0.tar.gz") == ["upload"]
+    assert steps("foo-1.0.tar.gz") == ["upload", "unseen"]
     with pytest.raises(StageGoneError):
         pulling.pull(maintainer.desk, "foo==1.0", Capability())
     maintainer.stage("foo-1.0.tar.gz")
@@ -366,10 +383,10 @@ def test_a_preview_does_nothing(maintainer: Maintainer, team: TeamIndex) -> None
     assert staged.session is not None
     with maintainer.desk.connections.open(team.repository) as client:
         client.cancel(client.session(staged.session))
-    assert steps("foo-1.0.tar.gz") == ["upload"]
+    assert steps("foo-1.0.tar.gz") == ["upload", "unseen"]
     unknown = replace(staged, session=f"{team.url}sessions/{'0' * 32}/")
     stagefile.write(maintainer.desk.stage_file, StageFile((unknown,)))
-    assert steps("foo-1.0.tar.gz") == ["upload"]
+    assert steps("foo-1.0.tar.gz") == ["upload", "unseen"]
 
 
 def test_others_files_stay_where_there_are_no_previews(at_plain: Maintainer, plain: UploadServer) -> None:
@@ -417,10 +434,28 @@ def test_a_stage_file_that_cannot_be_written_costs_no_upload(maintainer: Maintai
 def test_nothing_is_left_of_a_release_that_the_index_refuses(maintainer: Maintainer, team: TeamIndex) -> None:
     maintainer.stage("foo-1.0.tar.gz")
     publish_all(maintainer)
-    with pytest.raises(ConflictError, match=r"foo-1\.0\.tar\.gz"):
+    with pytest.raises(ConflictError, match=r"foo-1\.0\.tar\.gz") as caught:
         maintainer.stage("foo-1.0.tar.gz", content=b"other")
+    assert caught.value.hint == "what is published cannot be replaced: raise the version, build, and stage that"
     with team.index.database.reading() as tx, pytest.raises(NoResultFound):
         session_rows.live(tx, "foo", "1")
+
+
+def test_a_conflict_about_something_else_does_not_speak_of_what_is_published(
+    make_desk: MakeDesk, plain: UploadServer
+) -> None:
+    def refused(simple: str | None) -> str:
+        repository = Repository("plain", plain.endpoint, simple)
+        desk = make_desk({"plain": repository}, auth="secret", default_repo="plain")
+        plain.script("POST", "/u$", problem(409, "One session is enough"))
+        with pytest.raises(ConflictError, match="One session is enough") as caught:
+            Maintainer(desk.stage_file.parent, desk).stage("foo-1.0.tar.gz")
+        return caught.value.hint
+
+    assert refused(f"{plain.endpoint}nothing/") == "", "the index shows nothing of foo there"
+    assert refused(None).startswith("what is published cannot be replaced"), "nobody knows"
+    plain.script("GET", "nothing/foo/$", problem(400, "No pages today"))
+    assert refused(f"{plain.endpoint}nothing/").startswith("what is published cannot be replaced"), "nor here"
 
 
 def test_what_was_staged_before_is_known_by_its_hashes(maintainer: Maintainer) -> None:

@@ -14,6 +14,7 @@ from hatch_staged.errors import NotAllowedError
 from hatch_staged.protocol.states import SessionState
 from hatch_staged.repositories import Repository
 from hatch_staged.stage import stagefile
+from hatch_staged.stage.expected import Expectation
 from hatch_staged.stage.model import StageFile
 
 if TYPE_CHECKING:
@@ -51,6 +52,14 @@ def test_an_open_session(maintainer: Maintainer) -> None:
         assert (found.release, found.status, found.ended) == (staged, "open", None)
         assert files(found) == dict.fromkeys(("foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz"), ("completed", True))
         assert found.expires_at == staged.expires_at
+
+
+def test_what_is_configured_is_expected_of_what_can_be_published(maintainer: Maintainer) -> None:
+    desk = replace(maintainer.desk, expected=("*.zip",))
+    maintainer.stage()
+    assert status.expectation(desk, status.check(desk)) == Expectation(("*.zip",), ("*.zip",))
+    end(maintainer, SessionState.CANCELED)
+    assert status.expectation(desk, status.check(desk)) == Expectation((), ())
 
 
 def test_files_that_only_one_side_knows(maintainer: Maintainer) -> None:

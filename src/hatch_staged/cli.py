@@ -100,6 +100,7 @@ def status(desk: Desk, telling: Telling) -> None:
     found = status.check(desk)
     for release in found:
         telling.answer(release, display.as_text(release, desk.now()))
+    telling.expecting(status.expectation(desk, found))
     for release in found:
         if release.ended is not None:
             raise release.ended
@@ -127,19 +128,17 @@ def cancel(desk: Desk, telling: Telling, *, release: str | None, yes: bool) -> N
 
     With NAME==VERSION, that one alone, also if the stage file does not name it.
     """
-    from hatch_staged import pulling, releases, status  # noqa: PLC0415 - see above
+    from hatch_staged import releases, status  # noqa: PLC0415 - see above
+    from hatch_staged.stage.named import Named  # noqa: PLC0415 - see above
 
-    wanted = None if release is None else pulling.Named.parse(release)
-    known = releases.load_or_empty(desk.stage_file).releases
-    if wanted is not None and not any(wanted.is_of(each) and not each.status.terminal for each in known):
-        _confirm("Discard", [str(wanted)], yes=yes)
-        releases.discard(desk, wanted.project, str(wanted.version))
-        telling.notice(f"{wanted} is canceled")
-        return
-    live = [each for each in releases.live_in_stage_file(desk) if wanted is None or wanted.is_of(each)]
-    _confirm("Discard", [each.label for each in live], yes=yes)
+    wanted = None if release is None else Named.parse(release)
+    live = releases.to_cancel(desk, wanted)
+    _confirm("Discard", [each.label for each in live] or [str(wanted)], yes=yes)
     for canceled in releases.cancel(desk, live):
         telling.done(status.as_noted(canceled), f"{canceled.label} is canceled")
+    if wanted is not None and not live:
+        releases.discard(desk, wanted)
+        telling.notice(f"{wanted} is canceled")
 
 
 @stage.command()
@@ -306,6 +305,7 @@ def export(desk: Desk, telling: Telling, *, kind: str, output: Path | None, pyth
     and uv see the stage. github: outputs and a summary of a step in GitHub Actions.
     """
     from hatch_staged import exporting  # noqa: PLC0415 - see above
+    from hatch_staged.hatch import git  # noqa: PLC0415 - see above
     from hatch_staged.stage import export  # noqa: PLC0415 - see above
 
     if telling.outcome is not None:
@@ -325,6 +325,8 @@ def export(desk: Desk, telling: Telling, *, kind: str, output: Path | None, pyth
     else:
         exporting.write(desk, output, text, lock=kind == "pylock")
         telling.progress(f"{output} has {', '.join(each.label for each in found)}")
+        if not all(each.public for each in found) and (warning := git.warning(output)) is not None:
+            telling.progress(warning)
 
 
 stage.add_command(serve)

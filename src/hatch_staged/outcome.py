@@ -15,8 +15,10 @@ from hatch_staged.redaction import redact
 
 if TYPE_CHECKING:
     from hatch_staged.client.artifacts import Artifact
-    from hatch_staged.client.publication import Decision, Plan
+    from hatch_staged.client.publication import Decision, Plan, Pruned
     from hatch_staged.errors import StagedError
+    from hatch_staged.stage.expected import Expectation
+    from hatch_staged.stage.model import StagedArtifact, StageFile
     from hatch_staged.status import ReleaseStatus
 
 
@@ -36,6 +38,7 @@ class File(_Member, frozen=True, kw_only=True):
     status: str | None
     #: what `hatch publish --staged` decided about it; None for other commands, and for files that it left alone
     step: str | None = None
+    #: with these bytes
     in_stage_file: bool
     #: None for a file that neither the stage file nor this run names, like `sha256`
     size: int | None
@@ -72,6 +75,9 @@ class Document(_Member, frozen=True, kw_only=True):
     command: str
     exit_code: int
     releases: tuple[Release, ...]
+    #: patterns of file names that the releases need to be published; None where the command does not look
+    expected: tuple[str, ...] | None
+    missing: tuple[str, ...] | None
     notices: tuple[str, ...]
     error: Error | None
 
@@ -84,13 +90,17 @@ class Outcome(Silent):
         self._index = ""
         self._releases: dict[tuple[str, str], Release] = {}
         self._plans: dict[tuple[str, str], Plan] = {}
+        self._named: dict[str, StagedArtifact] = {}
         self._uploaded: set[str] = set()
+        self._deleted: set[str] = set()
         self._notices: list[str] = []
+        self._whole: Expectation | None = None
 
     def add(self, found: ReleaseStatus) -> None:
         """Take what has become of a release."""
         plan = self._plans.get(_key(found.release.project, found.release.version))
         steps = {} if plan is None else {each.artifact.filename: each.step.value for each in plan.decisions}
+        pruned = () if plan is None else plan.pruned
         self._releases[_key(found.release.project, found.release.version)] = Release(
             project=found.release.project,
             version=str(found.release.version),
@@ -99,23 +109,26 @@ class Outcome(Silent):
             expires_at=None if found.expires_at is None else _whole_seconds(found.expires_at),
             digest=found.release.digest,
             notices=found.notices,
-            files=tuple(
-                File(
-                    filename=file.filename,
-                    status=file.status,
-                    step=steps.get(file.filename),
-                    in_stage_file=file.artifact is not None,
-                    size=file.artifact.size if file.artifact else None,
-                    sha256=file.artifact.sha256 if file.artifact else None,
-                    notices=file.notices,
-                )
-                for file in found.files
+            files=(
+                *(
+                    _file(
+                        each.filename, each.status, each.artifact, step=steps.get(each.filename), notices=each.notices
+                    )
+                    for each in found.files
+                ),
+                # the stage file that was just written names them no more
+                *(_file(each.filename, self._fate(each), None, step=_DELETE) for each in pruned),
             ),
         )
 
-    def staging_at(self, index: str) -> None:
-        """Take the URL of the index that the plans which follow are for."""
+    def expecting(self, whole: Expectation) -> None:
+        """Take what all releases together need to have."""
+        self._whole = whole
+
+    def staging_at(self, index: str, before: StageFile) -> None:
+        """Take the URL of the index that the plans which follow are for, and what the stage file says before them."""
         self._index = redact(index)
+        self._named = {artifact.filename: artifact for release in before.releases for artifact in release.artifacts}
 
     def planned(self, plan: Plan) -> None:
         """Keep the plan."""
@@ -124,6 +137,10 @@ class Outcome(Silent):
     def finished(self, artifact: Artifact) -> None:
         """Keep that the index has it."""
         self._uploaded.add(artifact.filename)
+
+    def deleted(self, filename: str) -> None:
+        """Keep that the session does not have it any more."""
+        self._deleted.add(filename)
 
     def notice(self, text: str) -> None:
         """Keep what was told."""
@@ -136,6 +153,8 @@ class Outcome(Silent):
             command=self._command,
             exit_code=exit_code,
             releases=(*self._releases.values(), *unfinished.values()),
+            expected=None if self._whole is None else self._whole.patterns,
+            missing=None if self._whole is None else self._whole.missing,
             notices=tuple(self._notices),
             error=None if error is None else _error(error),
         )
@@ -151,26 +170,45 @@ class Outcome(Silent):
             digest=None,
             files=(
                 *(self._decided(decision) for decision in plan.decisions),
-                *(_of_somebody_else(each.filename, _DELETE) for each in plan.pruned),
-                *(_of_somebody_else(filename, None) for filename in plan.foreign),
+                *(self._before(each.filename, self._fate(each), _DELETE) for each in plan.pruned),
+                *(self._before(filename, None, None) for filename in plan.foreign),
             ),
         )
 
     def _decided(self, decision: Decision) -> File:
         artifact = decision.artifact
+        sha256 = artifact.hashes["sha256"]
+        named = self._named.get(artifact.filename)
         there = decision.step is Step.KEEP or artifact.filename in self._uploaded
         return File(
             filename=artifact.filename,
             status=FileState.COMPLETED.value if there else None,
             step=decision.step.value,
-            in_stage_file=False,
+            in_stage_file=named is not None and named.sha256 == sha256,
             size=artifact.size,
-            sha256=artifact.hashes["sha256"],
+            sha256=sha256,
         )
 
+    def _before(self, filename: str, status: str | None, step: str | None) -> File:
+        return _file(filename, status, self._named.get(filename), step=step)
 
-def _of_somebody_else(filename: str, step: str | None) -> File:
-    return File(filename=filename, status=None, step=step, in_stage_file=False, size=None, sha256=None)
+    def _fate(self, pruned: Pruned) -> str | None:
+        return FileState.CANCELED.value if pruned.filename in self._deleted else None
+
+
+def _file(
+    filename: str, status: str | None, named: StagedArtifact | None, *, step: str | None, notices: tuple[str, ...] = ()
+) -> File:
+    """Return a file as the stage file has it, if that names it."""
+    return File(
+        filename=filename,
+        status=status,
+        step=step,
+        in_stage_file=named is not None,
+        size=None if named is None else named.size,
+        sha256=None if named is None else named.sha256,
+        notices=notices,
+    )
 
 
 def _key(project: object, version: object) -> tuple[str, str]:

@@ -22,7 +22,8 @@ from hatch_staged.protocol.versions import parse_version
 from hatch_staged.redaction import hide, redact
 from hatch_staged.releases import keep_new, load_or_empty
 from hatch_staged.stage import entries
-from hatch_staged.stage.session_tokens import refuse_unless_token
+from hatch_staged.stage.named import Named
+from hatch_staged.stage.session_tokens import VARIABLE, refuse_unless_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,32 +39,6 @@ _Found = TypeVar("_Found", str, Version)
 
 #: How many of what should be one an error names.
 _SHOWN = 10
-
-
-@dataclass(frozen=True)
-class Named:
-    """A release, as a user names it: ``NAME==VERSION``."""
-
-    project: NormalizedName
-    version: Version
-
-    @classmethod
-    def parse(cls, text: str) -> Named:
-        """Return what `text` names; raise `ConfigurationError` if that is no release."""
-        name, found, version = text.partition("==")
-        try:
-            if found:
-                return cls(canonicalize_name(name.strip(), validate=True), parse_version(version))
-        except (InvalidName, InvalidVersion) as error:
-            raise ConfigurationError(str(error), hint="name a release as NAME==VERSION") from None
-        raise ConfigurationError(f"{text!r} names no release", hint="name it as NAME==VERSION")
-
-    def is_of(self, release: StagedRelease) -> bool:
-        """Whether it names `release`."""
-        return (release.project, release.version) == (self.project, self.version)
-
-    def __str__(self) -> str:
-        return f"{self.project} {self.version}"
 
 
 @dataclass(frozen=True)
@@ -93,7 +68,7 @@ def pull(desk: Desk, text: str | None, capability: Capability) -> StagedRelease:
     if url is not None and ("url" in typed or "token" not in typed):
         return _by_url(desk, url, wanted, _token_in(url, token, insisted="token" in typed))
     if token is not None:
-        return _by_token(desk, token, wanted)
+        return _by_token(desk, token, wanted, "--token" if "token" in typed else VARIABLE)
     if wanted is not None:
         return _by_name(desk, wanted)
     raise ConfigurationError("nothing says what to pull", hint="name NAME==VERSION, or give --token or --url")
@@ -116,13 +91,18 @@ def _by_name(desk: Desk, wanted: Named) -> StagedRelease:
     return keep_new(desk, staged)
 
 
-def _by_token(desk: Desk, token: str, wanted: Named | None) -> StagedRelease:
+def _by_token(desk: Desk, token: str, wanted: Named | None, origin: str) -> StagedRelease:
     refuse_unless_token(token)
     repository = desk.repository()
     # "The stage URL MUST be calculable from the session token, using a format documented by the index": that of ours.
     stage = urljoin(f"{repository.url.rstrip('/')}/", f"../stage/{quote(token, safe='')}/simple/")
+    gone = StageGoneError(
+        f"the token of {origin} does not open a stage{'' if wanted is None else f' of {wanted}'}, or not any more",
+        where=redact(repository.url),
+        hint="is the token one of this index? --url takes the URL of a stage anywhere",
+    )
     with desk.connections.anonymous(repository) as client:
-        page = _page(client, stage, wanted, "is the token one of this index? --url takes the URL of a stage anywhere")
+        page = _page(client, stage, wanted, gone)
     return _written(desk, page, wanted, index=repository.url, stage=stage, token=token)
 
 
@@ -130,8 +110,9 @@ def _by_url(desk: Desk, url: str, wanted: Named | None, token: str | None) -> St
     if mistake := repositories.url_mistake(url):
         raise ConfigurationError(f"the URL of the stage {mistake}", where=redact(url))
     stage = f"{url.rstrip('/')}/"
+    gone = StageGoneError("there is no such stage, or not any more", where=redact(stage), hint="is the URL right?")
     with desk.connections.anonymous(desk.connections.around(stage)) as client:
-        page = _page(client, stage, wanted, "is the URL right?")
+        page = _page(client, stage, wanted, gone)
     return _written(desk, page, wanted, index=_index_of(desk, stage, page), stage=stage, token=token)
 
 
@@ -144,9 +125,8 @@ def _token_in(url: str, token: str | None, *, insisted: bool) -> str | None:
     return None
 
 
-def _page(client: Client, stage: str, wanted: Named | None, hint: str) -> ProjectPage:
-    """Return the page of the project that the stage is of; its name is normalized."""
-    gone = StageGoneError("there is no such stage, or not any more", where=redact(stage), hint=hint)
+def _page(client: Client, stage: str, wanted: Named | None, gone: StageGoneError) -> ProjectPage:
+    """Return the page of the project that the stage is of; its name is normalized.  Raises `gone` if there is none."""
     if wanted is None:
         names = client.projects(stage)
         if names is None:

@@ -55,7 +55,10 @@ def _pattern(form: str) -> str:
 
 
 def redact(url: str) -> str:
-    """Return `url` without its user information, query and fragment, and with token-like path segments masked."""
+    """Return `url` without its user information, query and fragment, and with token-like path segments masked.
+
+    So are those with what is hidden in them: a wrong token may look like any word.
+    """
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - reading it is what checks it: "user:pass?word@host" has none
@@ -72,6 +75,8 @@ def _masked(path: str) -> str:
 
 
 def _is_token_like(segment: str) -> bool:
+    if any(secret == segment or (len(secret) >= _SHORTEST and secret in segment) for secret in tuple(_HIDDEN)):
+        return True
     if re.fullmatch(_FILE_NAME, segment) or re.fullmatch(_PROJECT_NAME, segment):
         return False
     return re.search(_LONG_RUN, segment) is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from hatch_staged.errors import (
 from hatch_staged.protocol.states import FileState, SessionState
 from hatch_staged.redaction import redact
 from hatch_staged.stage import entries, liveness, stagefile
-from hatch_staged.stage.expected import missing
+from hatch_staged.stage.expected import Expectation
 from hatch_staged.stage.liveness import Published
 from hatch_staged.stage.model import StagedArtifact, StagedRelease, StageFile
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from hatch_staged.desk import Desk
     from hatch_staged.protocol.messages import Session
     from hatch_staged.repositories import Repository
+    from hatch_staged.stage.named import Named
 
 
 def preview(
@@ -98,16 +100,17 @@ def stage(
         raise StagedError("the stage file cannot be written there", where=str(desk.stage_file))
     with desk.connections.open(repository) as client:
         for release in found:
-            outcome = staging.stage(
-                release,
-                client,
-                jobs=jobs,
-                reporter=reporter,
-                prune=prune,
-                on_interrupt=on_interrupt,
-                senders=senders,
-                make_signer=make_signer,
-            )
+            with _conflicts_explained(release, client, repository.simple):
+                outcome = staging.stage(
+                    release,
+                    client,
+                    jobs=jobs,
+                    reporter=reporter,
+                    prune=prune,
+                    on_interrupt=on_interrupt,
+                    senders=senders,
+                    make_signer=make_signer,
+                )
             staged = entries.from_session(
                 repository.url,
                 outcome.session,
@@ -160,8 +163,7 @@ def ready_to_publish(desk: Desk, projects: Collection[str] | None = None) -> tup
     tested.  Likewise if an expected artifact is in none of the stage file: nothing gets public in part.
     """
     releases = live_in_stage_file(desk)
-    awaited = {*desk.expected, *(pattern for release in releases for pattern in release.expected)}
-    if absent := missing(awaited, releases):
+    if absent := Expectation.of(desk.expected, releases).missing:
         raise ConflictError(
             f"not everything that is expected is staged: {', '.join(absent)}",
             where=str(desk.stage_file),
@@ -185,10 +187,12 @@ def publish(
     done: list[str] = []
     for release in releases:
         try:
-            with desk.connections.open(desk.repository_of(release)) as client:
+            repository = desk.repository_of(release)
+            with desk.connections.open(repository) as client:
                 session = _ready_session(desk, release, client)
                 try:
-                    notices = client.publish(session).notices
+                    with _conflicts_explained(release, client, repository.simple):
+                        notices = client.publish(session).notices
                 except StageGoneError as error:
                     # The answer was lost, and the index may have forgotten the session because it is published.
                     fate_of_forgotten(desk, release, client, error)
@@ -203,6 +207,42 @@ def publish(
         yield mark(desk, release, SessionState.PUBLISHED)
 
 
+@contextmanager
+def _conflicts_explained(release: Release | StagedRelease, client: Client, simple: str | None) -> Iterator[None]:
+    """Let a conflict say what helps, if it is, or can be, that files of `release` are published already.
+
+    An index says that in words of its own; `simple` is where it shows them, None if that is not known.
+    """
+    try:
+        yield
+    except ConflictError as error:
+        if not error.hint and _may_be_public(release, client, simple):
+            error.hint = "what is published cannot be replaced: raise the version, build, and stage that"
+        raise
+
+
+def _may_be_public(release: Release | StagedRelease, client: Client, simple: str | None) -> bool:
+    if simple is None:
+        return True
+    try:
+        page = client.project_page(simple, release.project)
+    except StagedError:
+        return True
+    ours = {artifact.filename for artifact in release.artifacts}
+    return page is not None and any(file.filename in ours for file in page.files)
+
+
+def to_cancel(desk: Desk, wanted: Named | None) -> tuple[StagedRelease, ...]:
+    """Return the live releases of the stage file; with `wanted` that one alone, and none if it is not among them.
+
+    Then it is for `discard`.  Raises what `live_in_stage_file` does, where nothing is `wanted`.
+    """
+    if wanted is None:
+        return live_in_stage_file(desk)
+    named = desk.read().releases if desk.stage_file.exists() else ()
+    return tuple(each for each in named if wanted.is_of(each) and not each.status.terminal)
+
+
 def cancel(desk: Desk, releases: Sequence[StagedRelease]) -> Iterator[StagedRelease]:
     """Cancel the session of each of `releases`, mark it in the stage file, and yield it.
 
@@ -214,16 +254,16 @@ def cancel(desk: Desk, releases: Sequence[StagedRelease]) -> Iterator[StagedRele
         yield mark(desk, release, SessionState.CANCELED)
 
 
-def discard(desk: Desk, project: str, version: str) -> None:
+def discard(desk: Desk, wanted: Named) -> None:
     """Cancel the session of a release that no stage file names, at the index that the user works with.
 
     An interrupted upload leaves one.  Raises `StageGoneError` if there is none.
     """
     repository = desk.repository()
     with desk.connections.open(repository) as client:
-        session = client.find_session(project, version)
+        session = client.find_session(wanted.project, str(wanted.version))
         if session is None:
-            raise StageGoneError(f"there is no session of {project} {version}", where=redact(repository.url))
+            raise StageGoneError(f"there is no session of {wanted}", where=redact(repository.url))
         client.cancel(session)
 
 

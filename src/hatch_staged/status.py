@@ -9,9 +9,11 @@ from hatch_staged.errors import NotAllowedError, StageGoneError
 from hatch_staged.protocol.states import FileState, SessionState
 from hatch_staged.releases import expired, fate_of_forgotten, in_stage_file
 from hatch_staged.stage import liveness
+from hatch_staged.stage.expected import Expectation
 from hatch_staged.stage.liveness import Published
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from hatch_staged.client.upload_api import Client
@@ -60,6 +62,12 @@ def check(desk: Desk) -> tuple[ReleaseStatus, ...]:
     With credentials the publishing session is asked; without, its stage, which the stage file gives access to.
     """
     return tuple(look(desk, release)[0] for release in in_stage_file(desk))
+
+
+def expectation(desk: Desk, found: Iterable[ReleaseStatus]) -> Expectation:
+    """Return what `hatch stage publish` will expect: of those of the releases `found` that can still be published."""
+    live = [each.release for each in found if each.ended is None]
+    return Expectation.of(desk.expected if live else (), live)
 
 
 def look(desk: Desk, release: StagedRelease) -> tuple[ReleaseStatus, float | None]:

@@ -1,4 +1,4 @@
-"""What holds for both kinds of archive: metadata out of a valid one, and `ArchiveError` for everything else."""
+"""What held for both kinds of archive: metadata out of a valid one, and `ArchiveError` for everything else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.archives.building import METADATA, SDIST_NAME, TOP, WHEEL_NAME, sdist, wheel
 
-from hatch_staged.archives import ArchiveError, holds, inspect
+from hatch_staged.archives import ArchiveError, held, inspect
 from hatch_staged.protocol.distributions import Distribution, parse_filename
 
 WHEEL = parse_filename(WHEEL_NAME)
@@ -76,10 +76,10 @@ def test_a_broken_disk_is_no_broken_archive(content: bytes, distribution: Distri
     [(wheel({"a/.stage.toml": b""}), WHEEL), (sdist((f"{TOP}/.stage.toml", b"")), SDIST)],
 )
 def test_what_is_in_an_archive(content: bytes, distribution: Distribution) -> None:
-    assert holds(io.BytesIO(content), distribution, ".stage.toml") is True
-    assert holds(io.BytesIO(content), distribution, "stage.toml") is False
+    assert held(io.BytesIO(content), distribution, (".stage.toml", "stage.toml")) == {".stage.toml"}
+    assert held(io.BytesIO(content), distribution, ("stage.toml",)) == frozenset()
     with pytest.raises(ArchiveError, match="broken archive"):
-        holds(io.BytesIO(content[: len(content) // 2]), distribution, "nothing")
+        held(io.BytesIO(content[: len(content) // 2]), distribution, ("nothing",))
 
 
 @st.composite

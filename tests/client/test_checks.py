@@ -33,7 +33,7 @@ def found(folder: Path) -> tuple[Release, ...]:
 def test_a_sound_release_has_no_faults(tmp_path: Path, make_file: MakeFile) -> None:
     attested(make_file(WHEEL))
     make_file(SDIST)
-    assert check(found(tmp_path), Plugins(), unwanted=".stage.toml") == []
+    assert check(found(tmp_path), Plugins(), unwanted=[".stage.toml"]) == []
 
 
 @pytest.mark.parametrize("filename", [WHEEL, SDIST])
@@ -91,7 +91,7 @@ def test_what_was_staged_before_is_not_looked_into_again(tmp_path: Path, make_fi
     known = {artifact.hashes["sha256"] for artifact in release.artifacts}
     path.unlink()
 
-    assert check([release], Plugins(), known=known, unwanted=".stage.toml") == []
+    assert check([release], Plugins(), known=known, unwanted=[".stage.toml"]) == []
 
 
 def test_plugins_look_into_what_was_staged_before(tmp_path: Path, make_file: MakeFile) -> None:
@@ -137,11 +137,14 @@ def test_a_file_that_shall_not_be_inside_is_a_warning(tmp_path: Path) -> None:
     metadata = b"Metadata-Version: 2.1\nName: foo\nVersion: 1.0\n"
     (tmp_path / "dist").mkdir()
     path = tmp_path / "dist" / SDIST
-    path.write_bytes(pack_sdist([("foo-1.0/PKG-INFO", metadata), ("foo-1.0/sub/.stage.toml", b"x")]))
+    secret = [("foo-1.0/sub/.stage.toml", b"x"), ("foo-1.0/pylock.stage.toml", b"x")]
+    path.write_bytes(pack_sdist([("foo-1.0/PKG-INFO", metadata), *secret]))
 
-    [warning] = check(found(tmp_path), Plugins(), unwanted=".stage.toml")
-    assert warning.startswith(f"{path}: it has .stage.toml in it, with the session tokens")
-    assert check(found(tmp_path), Plugins(), unwanted="stage.toml") == []
+    warnings = check(found(tmp_path), Plugins(), unwanted=[".stage.toml", "pylock.stage.toml", "stage.toml"])
+    assert [warning.partition(" with the session tokens")[0] for warning in warnings] == [
+        f"{path}: it has .stage.toml in it,",
+        f"{path}: it has pylock.stage.toml in it,",
+    ]
 
 
 def test_a_file_that_cannot_be_read_any_more(tmp_path: Path, make_file: MakeFile) -> None:

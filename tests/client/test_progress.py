@@ -24,6 +24,7 @@ def tell_all(reporter: Reporter, artifact: Artifact) -> None:
     reporter.started(artifact)
     reporter.advanced(artifact, 3)
     reporter.finished(artifact)
+    reporter.deleted("foo-1.0.zip")
     reporter.notice("quiet")
 
 
@@ -57,6 +58,10 @@ class Listener:
         """Keep it."""
         self.heard.append(f"finished {artifact.filename}")
 
+    def deleted(self, filename: str) -> None:
+        """Keep it."""
+        self.heard.append(f"deleted {filename}")
+
     def notice(self, text: str) -> None:
         """Keep it."""
         self.heard.append(text)
@@ -70,4 +75,4 @@ def test_two_hear_the_same(make_release: MakeRelease) -> None:
     tell_all(Both(first, second), artifact)
 
     assert alone.heard == first.heard == second.heard
-    assert len(alone.heard) == 5
+    assert len(alone.heard) == 6

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections import Counter
-from threading import Event, Lock
+from threading import Barrier, Event, Lock
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,6 +50,7 @@ class Recorder:
         self.begun: list[str] = []
         self.done: list[str] = []
         self.sent: Counter[str] = Counter()
+        self.gone: list[str] = []
         self.notices: list[str] = []
 
     def planned(self, plan: Plan) -> None:  # noqa: D102 # see the class
@@ -63,6 +64,9 @@ class Recorder:
 
     def finished(self, artifact: Artifact) -> None:  # noqa: D102 # see the class
         self.done.append(artifact.filename)
+
+    def deleted(self, filename: str) -> None:  # noqa: D102 # see the class
+        self.gone.append(filename)
 
     def notice(self, text: str) -> None:  # noqa: D102 # see the class
         self.notices.append(text)
@@ -633,6 +637,20 @@ def test_a_session_that_was_joined_stays(index: UploadServer, client: Client, ma
     assert index.status == "open"
 
 
+def test_while_the_answers_are_awaited_others_send(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    release = make_release(*(f"foo-1.0-{build}-py3-none-any.whl" for build in range(4)))
+    all_have_sent = Barrier(4, timeout=10)
+
+    def send(client: Client, file: FileUploadSession, artifact: Artifact, progress: Callable[[int], None]) -> None:
+        by_http_post_bytes(client, file, artifact, progress)
+        all_have_sent.wait()
+
+    stage(release, client, jobs=2, reporter=Silent(), senders={"http-post-bytes": send})
+    assert len(index.files) == 4
+
+
 def test_an_index_that_takes_one_upload_at_a_time(
     index: UploadServer, client: Client, make_release: MakeRelease
 ) -> None:
@@ -747,15 +765,17 @@ def test_a_second_interrupt_ends_at_once_while_the_uploads_are_about_to_stop(
 def test_files_that_are_not_among_the_artifacts_are_deleted_if_the_user_wants_that(
     index: UploadServer, client: Client, make_release: MakeRelease
 ) -> None:
+    recorder = Recorder()
     release = make_release(WHEEL)
     index.add_file("foo-1.0-cp310-abi3-win32.whl", b"of somebody else")
     index.add_file("foo-1.0.zip", b"likewise", status="processing", looks=3)
 
-    outcome = stage(release, client, jobs=1, reporter=Silent(), prune=True)
+    outcome = stage(release, client, jobs=1, reporter=recorder, prune=True)
 
     assert outcome.session.files.keys() == {WHEEL}
     assert outcome.plan.foreign == ()
-    assert [each.filename for each in outcome.plan.pruned] == ["foo-1.0-cp310-abi3-win32.whl", "foo-1.0.zip"]
+    unwanted = ["foo-1.0-cp310-abi3-win32.whl", "foo-1.0.zip"]
+    assert [each.filename for each in outcome.plan.pruned] == recorder.gone == unwanted
 
 
 @pytest.mark.parametrize("state", ["canceled", "completed"])
@@ -767,12 +787,15 @@ def test_a_foreign_file_that_cannot_be_deleted(
     index.script("DELETE", "/f/1$", problem(409, "Not in this state"), then=index.files.clear)
     release = make_release(WHEEL)
 
+    recorder = Recorder()
     if state == "completed":
         with pytest.raises(ConflictError, match="Not in this state"):
-            stage(release, client, jobs=1, reporter=Silent(), prune=True)
+            stage(release, client, jobs=1, reporter=recorder, prune=True)
+        assert recorder.gone == []
     else:
         # what has been uploaded went with it, so it is uploaded again
-        assert stage(release, client, jobs=1, reporter=Silent(), prune=True).session.files.keys() == {WHEEL}
+        assert stage(release, client, jobs=1, reporter=recorder, prune=True).session.files.keys() == {WHEEL}
+        assert recorder.gone == ["foo-1.0.zip"]
 
 
 def test_staging_again_sends_nothing(index: UploadServer, client: Client, make_release: MakeRelease) -> None:

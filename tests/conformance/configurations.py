@@ -22,7 +22,7 @@ class Configuration:
 
     name: str
     limits: Limits
-    #: before what was deferred is carried out, so that it is seen in processing (seconds)
+    #: before what was deferred is carried out, so that it is seen in processing, at least (seconds); 0 is at once
     hold: float = 0.0
     #: further options of the suite
     options: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ AS_IT_IS = Configuration("as-it-is", Limits())
 DEFERRED = Configuration(
     "deferred",
     Limits(immediate_size=0, immediate_files=0, project_size=_PROJECT_SIZE),
-    hold=0.3,
+    hold=0.1,
     options=("--project-quota", str(_PROJECT_SIZE)),
     variant=variants.hasty,
 )

@@ -29,6 +29,7 @@ from tests.index import empty
 from hatch_staged.index import background, projects, server, tokens, worker
 from hatch_staged.index.app import create_app
 from hatch_staged.index.core import open_index
+from hatch_staged.index.database import file_rows, session_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
     from tests.conformance.configurations import Configuration
 
     from hatch_staged.index.core import Index
+
+
+#: What was deferred is carried out after so long, even if nobody waits for it (seconds).
+LONGEST_HOLD = 1.0
 
 
 @dataclass(frozen=True)
@@ -92,12 +97,15 @@ def _serve(configuration: Configuration, order: Order) -> None:
 
 @contextmanager
 def _parts_of_the_server_replaced(configuration: Configuration, faults: Faults) -> Iterator[None]:
+    requests = _Requests()
+
     def work(index: Index, stopping: Callable[[], bool] = background.never) -> None:
-        time.sleep(configuration.hold)
+        if configuration.hold and _has_something_deferred(index):
+            requests.hold(configuration.hold)
         worker.work(index, stopping)
 
     def make_app(index: Index, *, base_url: str | None = None) -> ASGIApp:
-        return _with_door(index, faults.around(create_app(index, base_url=base_url, work=work)))
+        return requests.noted(_with_door(index, faults.around(create_app(index, base_url=base_url, work=work))))
 
     def open_with_limits(folder: Path) -> Index:
         return open_index(folder, limits=configuration.limits, new_token=faults.new_token)
@@ -106,6 +114,36 @@ def _parts_of_the_server_replaced(configuration: Configuration, faults: Faults) 
         parts.replace(server, "create_app", lambda _sound: make_app)
         parts.replace(server, "open_index", lambda _sound: open_with_limits)
         yield
+
+
+def _has_something_deferred(index: Index) -> bool:
+    with index.database.reading() as tx:
+        return bool(file_rows.processing(tx) or session_rows.processing(tx))
+
+
+@dataclass
+class _Requests:
+    """Those that are made: what is in processing stays so until a client only waits for its end, however slow it is."""
+
+    last: tuple[str, str] = ("", "")
+    repeated: bool = False
+
+    def hold(self, at_least: float) -> None:
+        """Return when a request has been made twice in a row, and so many seconds are over."""
+        self.repeated, self.last = False, ("", "")
+        begin = time.monotonic()
+        while (passed := time.monotonic() - begin) < at_least or (passed < LONGEST_HOLD and not self.repeated):
+            time.sleep(at_least / 10)
+
+    def noted(self, app: ASGIApp) -> ASGIApp:
+        """Return `app`, whose requests are taken note of."""
+
+        async def noted(scope: Scope, receive: Receive, send: Send) -> None:
+            asked = (scope.get("method", ""), scope.get("path", ""))
+            self.repeated, self.last = self.repeated or asked == self.last, asked
+            await app(scope, receive, send)
+
+        return noted
 
 
 def _with_door(index: Index, app: ASGIApp) -> ASGIApp:

@@ -52,6 +52,7 @@ def play(reporter: Lines) -> None:
         reporter.advanced(WHEEL, 1500)
         reporter.advanced(WHEEL, 500)
         reporter.finished(WHEEL)
+        reporter.deleted("foo-1.0.egg")
         reporter.notice("[bold]the index says[/] so")
 
 
@@ -63,6 +64,7 @@ def test_lines() -> None:
         "foo-1.0-py2-none-any.whl: in the session, not among the artifacts; left alone",
         "foo-1.0-py3-none-any.whl: uploading 2.0 kB",
         "foo-1.0-py3-none-any.whl: uploaded",
+        "foo-1.0.egg: deleted",
         "[bold]the index says[/] so",
     ]
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.archives.building import pack_sdist
 from tests.client.test_attestations import attested
 from tests.client.upload_server import Reply, UploadServer, reply
 from tests.index.building import build
@@ -93,7 +94,9 @@ def test_the_outcome_as_json(run: Run, checkout: Checkout, maintainer: Maintaine
         ("foo", "open", team.url),
     ]
     assert [each["digest"] for each in read["releases"]] == [release.digest for release in staged(checkout)]
-    again = json.loads(run("-q", *stage).stdout)
+    assert (read["expected"], read["missing"]) == ([], [])
+    again = json.loads(run("-q", *stage, "-o", "expect=*.zip,*").stdout)
+    assert (again["expected"], again["missing"]) == (["*", "*.zip"], ["*.zip"])
     assert {file["step"] for each in again["releases"] for file in each["files"]} == {"keep"}
 
     list(releases.publish(maintainer.desk, [each for each in staged(checkout) if each.project == "foo"]))
@@ -160,16 +163,19 @@ def test_a_dry_run_tells_the_plan(run: Run, checkout: Checkout, maintainer: Main
     maintainer.build("foo-1.0.tar.gz", "foo-1.0-py3-none-any.whl")
     ended = run(*stage, "-o", "dry-run=true")
     assert ended.exit_code == 0, ended.output
-    assert "foo-1.0.tar.gz: not there: to be uploaded" in ended.stderr
+    assert "foo-1.0.tar.gz: to be uploaded, unless a session has it that the stage file does not name" in ended.stderr
     assert "Nothing was done" in ended.stderr
     assert staged(checkout) == ()
-    assert "not there: to be uploaded" not in run(*stage).stderr
+    assert "to be uploaded" not in run(*stage).stderr
+    maintainer.build("foo-1.0-cp39-abi3-win32.whl")
+    assert "foo-1.0-cp39-abi3-win32.whl: not there: to be uploaded" in run(*stage, "-o", "dry-run=true").stderr
     maintainer.build("foo-1.0.tar.gz", content=b"other")
     ended = run(*stage, "-o", "dry-run=true", "-o", "prune=true")
     assert "foo-1.0.tar.gz: there, incomplete or with other bytes: to be replaced" in ended.stderr
     assert "foo-1.0-py3-none-any.whl: in the session, not among the artifacts; to be deleted" in ended.stderr
     assert len(staged(checkout)[0].artifacts) == 2
     ended = run("-v", *stage, "-o", "prune=true")
+    assert "foo-1.0-py3-none-any.whl: deleted" in ended.stderr
     assert "foo-1.0.tar.gz: there, incomplete or with other bytes: to be replaced" in ended.stderr
     assert_staged(ended, checkout, "foo-1.0.tar.gz")
 
@@ -257,6 +263,19 @@ def test_a_release_that_fails_leaves_what_was_staged_before(
         ("bar", "open"),
         ("foo", "published"),
     ]
+
+
+@pytest.mark.usefixtures("configured")
+def test_what_gives_access_does_not_get_into_a_release_unnoticed(
+    run: Run, checkout: Checkout, maintainer: Maintainer, team: TeamIndex
+) -> None:
+    maintainer.build("foo-1.0.tar.gz")
+    metadata = ("foo-1.0/PKG-INFO", b"Metadata-Version: 2.1\nName: foo\nVersion: 1.0\n")
+    secret = [(f"foo-1.0/{name}", b"") for name in (".stage.toml", "pylock.stage.toml")]
+    (checkout.folder / "dist" / "foo-1.0.tar.gz").write_bytes(pack_sdist([metadata, *secret]))
+    ended = run("publish", "--staged", "-a", team.secret, "-o", "dry-run=true")
+    for name in (".stage.toml", "pylock.stage.toml"):
+        assert f"it has {name} in it, with the session tokens" in ended.stderr
 
 
 @pytest.mark.usefixtures("configured")

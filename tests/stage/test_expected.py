@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_staged.stage.expected import missing
+from hatch_staged.stage.expected import Expectation
 
 if TYPE_CHECKING:
     from tests.stage.conftest import MakeRelease
@@ -26,8 +26,12 @@ def test_each_pattern_needs_a_file(
     make_release: MakeRelease, expected: tuple[str, ...], absent: tuple[str, ...]
 ) -> None:
     release = make_release("foo-1.2.0-py3-none-any.whl", "foo-1.2.0.tar.gz")
-    assert missing(expected, [release]) == absent
-    assert missing(expected, []) == tuple(sorted(set(expected)))
+    everything = tuple(sorted(set(expected)))
+    assert Expectation.of(expected, [release]) == Expectation(everything, absent)
+    assert Expectation.of(expected, []) == Expectation(everything, everything)
     half = replace(release, artifacts=release.artifacts[:1])
     other = replace(release, artifacts=release.artifacts[1:])
-    assert missing(expected, [half, other]) == absent
+    assert Expectation.of(expected, [half, other]) == Expectation(everything, absent)
+    assert Expectation.of(["*.zip"], [replace(half, expected=expected), other]) == Expectation(
+        tuple(sorted({"*.zip", *expected})), tuple(sorted({"*.zip", *absent}))
+    )

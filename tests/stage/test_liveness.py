@@ -131,6 +131,16 @@ def test_gone(release: StagedRelease, fields: dict[str, object], simple: str | N
     assert caught.value.exit_code == 3
 
 
+def test_a_token_from_a_variable_may_be_the_wrong_one(release: StagedRelease) -> None:
+    doubtful = replace(release, token_variable="HATCH_STAGE_TOKEN")
+    with pytest.raises(StageGoneError) as caught:
+        fate(doubtful, FakeIndexes())
+    assert caught.value.what == "the token of HATCH_STAGE_TOKEN does not open a stage of foo==1.2.0"
+    assert caught.value.where == "https://index.test/upload/"
+    with pytest.raises(StageGoneError, match="expired"):
+        fate(doubtful, FakeIndexes(), days=1)
+
+
 def test_half_a_publication_is_none(release: StagedRelease) -> None:
     with pytest.raises(StageGoneError):
         fate(release, FakeIndexes(simple=page(listed(release.artifacts[0]))))

@@ -168,9 +168,13 @@ def test_a_variable_that_is_no_token(release: StagedRelease, token: str) -> None
 def test_who_staged_it_needs_no_variable(release: StagedRelease, tmp_path: Path) -> None:
     tokens = SessionTokens(tmp_path / "ours" / "session-tokens.json")
     tokens.remember(release)
-    assert known(tokens.fill(lacking(release))) == {"foo": TOKEN}
-    other = replace(tokens, variables={VARIABLE: "another"})
-    assert known(other.fill(lacking(release))) == {"foo": "another"}
+    ours = tokens.fill(lacking(release))
+    assert known(ours) == {"foo": TOKEN}
+    assert [each.token_variable for each in ours.releases] == [None]
+    for variable in (VARIABLE, f"{VARIABLE}_FOO"):
+        others = replace(tokens, variables={variable: "another"}).fill(lacking(release))
+        assert known(others) == {"foo": "another"}
+        assert [each.token_variable for each in others.releases] == [variable]
     if sys.platform != "win32":
         assert stat.S_IMODE((tmp_path / "ours" / "session-tokens.json").stat().st_mode) == 0o600
 

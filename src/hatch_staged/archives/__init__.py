@@ -20,9 +20,11 @@ from hatch_staged.archives.core_metadata import CoreMetadata
 from hatch_staged.protocol.distributions import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from hatch_staged.protocol.distributions import Distribution
 
-__all__ = ["ArchiveError", "CoreMetadata", "holds", "inspect"]
+__all__ = ["ArchiveError", "CoreMetadata", "held", "inspect"]
 
 
 def inspect(file: IO[bytes], distribution: Distribution) -> CoreMetadata:
@@ -36,11 +38,11 @@ def inspect(file: IO[bytes], distribution: Distribution) -> CoreMetadata:
         return core_metadata.check(read(file, distribution), distribution)
 
 
-def holds(file: IO[bytes], distribution: Distribution, name: str) -> bool:
-    """Whether `file`, a seekable archive, has an entry called `name` in any of its folders.
+def held(file: IO[bytes], distribution: Distribution, names: Collection[str]) -> frozenset[str]:
+    """Return those of `names` that an entry of `file`, a seekable archive, has in any of its folders.
 
     Raises `ArchiveError` if the archive is broken.
     """
-    names = wheels.names if distribution.kind is Kind.WHEEL else sdists.names
+    entries = wheels.names if distribution.kind is Kind.WHEEL else sdists.names
     with broken_as_such():
-        return any(each.rpartition("/")[2] == name for each in names(file))
+        return frozenset(names).intersection(each.rpartition("/")[2] for each in entries(file))

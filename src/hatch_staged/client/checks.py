@@ -49,12 +49,12 @@ class Checks(Protocol):
 
 
 def check(
-    releases: Sequence[Release], further: Checks, *, known: Collection[str] = (), unwanted: str = ""
+    releases: Sequence[Release], further: Checks, *, known: Collection[str] = (), unwanted: Collection[str] = ()
 ) -> list[str]:
     """Look into all files of `releases`, and return the warnings.
 
-    Files whose sha256 is in `known` have passed our own checks before.  A file called `unwanted` in an artifact is a
-    warning.  Raises `ArtifactError` with all that is an error.
+    Files whose sha256 is in `known` have passed our own checks before.  A file in an artifact that is called as
+    one of `unwanted` is a warning.  Raises `ArtifactError` with all that is an error.
     """
     faults: list[tuple[Path, str]] = []
     of_releases: list[str] = []
@@ -79,7 +79,7 @@ def check(
 
 
 def _of_artifact(
-    artifact: Artifact, further: Checks, known: Collection[str], unwanted: str
+    artifact: Artifact, further: Checks, known: Collection[str], unwanted: Collection[str]
 ) -> Iterator[tuple[Path, Finding]]:
     sha256 = artifact.hashes["sha256"]
     for attestation in artifact.attestations:
@@ -95,15 +95,15 @@ def _of_artifact(
     try:
         with artifact.path.open("rb") as file:
             metadata = archives.inspect(file, artifact.distribution).raw
-            leaked = not passed and unwanted != "" and archives.holds(file, artifact.distribution, unwanted)
+            leaked = archives.held(file, artifact.distribution, unwanted) if unwanted and not passed else ()
     except archives.ArchiveError as error:
         yield artifact.path, Finding(str(error))
         return
     except OSError as error:
         yield artifact.path, Finding(f"this cannot be read: {error.strerror or error}")
         return
-    if leaked:
-        yield artifact.path, _leaked(unwanted)
+    for name in sorted(leaked):
+        yield artifact.path, _leaked(name)
     if not passed and (wrong := readme.fault(metadata)):
         yield artifact.path, Finding(wrong)
     for finding in further.of_artifact(artifact, metadata):

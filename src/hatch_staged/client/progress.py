@@ -31,6 +31,9 @@ class Reporter(Protocol):
     def finished(self, artifact: Artifact) -> None:
         """Take that the index has accepted `artifact`."""
 
+    def deleted(self, filename: str) -> None:
+        """Take that the session does not have a file any more that was not among the artifacts."""
+
     def notice(self, text: str) -> None:
         """Take what a person should read: one line without control characters."""
 
@@ -61,6 +64,11 @@ class Both:
         for reporter in self._reporters:
             reporter.finished(artifact)
 
+    def deleted(self, filename: str) -> None:
+        """Tell both."""
+        for reporter in self._reporters:
+            reporter.deleted(filename)
+
     def notice(self, text: str) -> None:
         """Tell both."""
         for reporter in self._reporters:
@@ -80,6 +88,9 @@ class Silent:
         """Say nothing."""
 
     def finished(self, artifact: Artifact) -> None:
+        """Say nothing."""
+
+    def deleted(self, filename: str) -> None:
         """Say nothing."""
 
     def notice(self, text: str) -> None:

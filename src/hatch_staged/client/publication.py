@@ -96,6 +96,8 @@ class Plan:
     pruned: tuple[Pruned, ...] = ()
     #: file names that the index is deciding about
     undecided: tuple[str, ...] = ()
+    #: whether there was a session to look into; without one, nobody knows what it will hold already
+    looked: bool = True
 
     def having(self, *steps: Step) -> tuple[Decision, ...]:
         """Return the decisions for one of `steps`."""

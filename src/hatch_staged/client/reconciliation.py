@@ -101,6 +101,7 @@ class Reconciliation:
             # somebody else may have deleted it meanwhile
             if self.client.file_state(unwanted.url) not in {None, FileState.CANCELED}:
                 raise
+        self.reporter.deleted(unwanted.filename)
 
     def _look(self, session: Session) -> tuple[Session, ProjectPage | None, StagedError | None]:
         """Return the session and its page as they are now, and what keeps them from being the release.
@@ -126,12 +127,12 @@ class Reconciliation:
 
 
 def preview(release: Release, client: Client, session: Session | None, *, prune: bool, signing: bool = False) -> Plan:
-    """Return the plan for `session` as it is, None for one that is still to be created.
+    """Return the plan for `session` as it is, None for one that is still to be created, or that nobody knows.
 
     `signing` is whether files get attestations that have none.
     """
     if session is None:
-        return Plan(release, tuple(Decision(artifact, Step.UPLOAD) for artifact in release.artifacts))
+        return Plan(release, tuple(Decision(artifact, Step.UPLOAD) for artifact in release.artifacts), looked=False)
     # what is not completed is not listed, and a session that is new has nothing that is
     held = any(file.status is FileState.COMPLETED for file in session.files.values())
     page = _page(release, client, session) if held else None

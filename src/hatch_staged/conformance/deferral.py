@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hatch_staged.conformance import steps
+from hatch_staged.conformance.artifacts import fresh_release
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hatch_staged.conformance.artifacts import Artifact, Release
     from hatch_staged.conformance.steps import FileSession, Session
     from hatch_staged.conformance.wire import Answer, Principal
+
+#: So many successes one after the other, each right after something was seen "processing", are no chance.
+_TRIES = 4
 
 
 def publish(principal: Principal, session: Session) -> Answer:
@@ -49,3 +56,38 @@ def meanwhile(principal: Principal, url: str, act: Callable[[], Answer]) -> Answ
     if not answer.ok and answer.status != 409:
         require_processing(principal, url)
     return answer
+
+
+@dataclass(frozen=True)
+class Processing:
+    """A file that is being completed, in a session that has no other."""
+
+    release: Release
+    session: Session
+    artifact: Artifact
+    file: FileSession
+
+
+def while_processing(principal: Principal, root: str, act: Callable[[Processing], Answer]) -> tuple[Processing, Answer]:
+    """Return a file and what the index answers to `act` on it while it is "processing", which has to be a refusal.
+
+    What is right as soon as the file is completed may have come just after that.  So a success counts where the file
+    is "processing" even afterwards; otherwise it is tried again on another file, until it has succeeded each time.
+    Skips the check like `meanwhile`.
+    """
+    for _ in range(_TRIES):
+        found = _being_completed(principal, root)
+        answer = meanwhile(principal, found.file.url, partial(act, found))
+        if not answer.ok or steps.state(principal, found.file.url) == "processing":
+            break
+    return found, answer
+
+
+def _being_completed(principal: Principal, root: str) -> Processing:
+    release = fresh_release()
+    artifact = release.wheel()
+    session = steps.open_session(principal, root, release)
+    file = steps.begin(principal, session, artifact)
+    steps.transfer(principal, file, artifact.data)
+    complete(principal, file)
+    return Processing(release, session, artifact, file)

@@ -32,7 +32,9 @@ def reporter(console: Console, *, quiet: bool, verbose: bool = False) -> Lines |
     return Bars(console, verbose=verbose) if able and not quiet else Lines(console, quiet=quiet, verbose=verbose)
 
 
-#: what a plan says of an artifact that is not there already
+#: what a plan says of an artifact for which no session could be looked into
+_UNSEEN = "to be uploaded, unless a session has it that the stage file does not name"
+#: what one says of an artifact that is not there already
 _TOLD: Mapping[Step, str] = MappingProxyType(
     {
         Step.UPLOAD: "not there: to be uploaded",
@@ -64,7 +66,8 @@ class Lines:
             if decision.step is Step.KEEP:
                 self._say(f"{decision.artifact.filename}: already there, the same bytes")
             elif self._verbose:
-                self._say(f"{decision.artifact.filename}: {_TOLD[decision.step]}")
+                told = _TOLD[decision.step] if plan.looked else _UNSEEN
+                self._say(f"{decision.artifact.filename}: {told}")
         for each in plan.pruned:
             self.notice(f"{each.filename}: in the session, not among the artifacts; to be deleted")
         for filename in plan.foreign:
@@ -80,6 +83,10 @@ class Lines:
     def finished(self, artifact: Artifact) -> None:
         """Say that the index has the file."""
         self._say(f"{artifact.filename}: uploaded")
+
+    def deleted(self, filename: str) -> None:
+        """Say that the session does not have the file any more."""
+        self._say(f"{filename}: deleted")
 
     def notice(self, text: str) -> None:
         """Say `text`."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 from hatch.publish.plugin.interface import PublisherInterface
 
-from hatch_staged.hatch import context, staging
+from hatch_staged.hatch import context, git, staging
 from hatch_staged.hatch.context import IndexOptions
 from hatch_staged.hatch.display import reporting
 from hatch_staged.hatch.staging import Options
@@ -18,7 +17,6 @@ from hatch_staged.stage.session_tokens import VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 
 class StagedPublisher(PublisherInterface):
@@ -41,24 +39,8 @@ class StagedPublisher(PublisherInterface):
                 self.app.display_info(
                     f"No secret is in it; elsewhere it needs {VARIABLE}, which `hatch stage export --format env` prints"
                 )
-            elif _would_be_committed(desk.stage_file):
-                self.app.display_warning(
-                    f"git does not ignore {desk.stage_file.name}: whoever gets it can install this unpublished release"
-                )
-
-
-def _would_be_committed(path: Path) -> bool:
-    """Whether `path` is in a git repository that does not ignore it."""
-    try:
-        asked = subprocess.run(
-            ["git", "check-ignore", "--quiet", str(path)],  # noqa: S607 - whichever git the user has
-            cwd=path.parent,
-            capture_output=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        return False
-    return asked.returncode == 1
+            elif (warning := git.warning(desk.stage_file)) is not None:
+                self.app.display_warning(warning)
 
 
 def _index_options(options: Mapping[str, object]) -> IndexOptions:

@@ -14,7 +14,8 @@ from hatch_staged.client.staging import OnInterrupt
 from hatch_staged.errors import ConfigurationError
 from hatch_staged.hatch import context, progress
 from hatch_staged.hatch.display import stderr_of
-from hatch_staged.stage.expected import missing
+from hatch_staged.stage.expected import Expectation
+from hatch_staged.stage.export import PYLOCK_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -121,7 +122,8 @@ def stage(
     """
     further = plugins.load()
     found = artifacts.find(specs, root=Path(app.project.location), default=context.build_folder(app))
-    for warning in checks.check(found, further, known=releases.staged_before(desk), unwanted=desk.stage_file.name):
+    unwanted = {desk.stage_file.name, PYLOCK_NAME}
+    for warning in checks.check(found, further, known=releases.staged_before(desk), unwanted=unwanted):
         app.display_warning(warning)
     if given.attest:
         signing.require_extra()
@@ -143,7 +145,7 @@ class _Run:
     outcome: Outcome
 
     def __post_init__(self) -> None:
-        self.outcome.staging_at(self.repository.url)
+        self.outcome.staging_at(self.repository.url, releases.load_or_empty(self.desk.stage_file))
 
     def preview(self, found: Sequence[Release]) -> None:
         """Show what would be done."""
@@ -178,8 +180,8 @@ class _Run:
                 staged.append(release)
         for release in staged:
             self.app.display_success(f"{release.label} is staged on {self.repository.name}, not published")
-        kept = [pattern for release in staged for pattern in release.expected]
-        awaited = [*self.desk.expected, *kept] if self.given.expect is None else self.given.expect
-        if absent := missing(awaited, staged):
-            self.app.display_info(f"Not there yet, of what the whole release has: {', '.join(absent)}")
+        whole = Expectation.of(self.desk.expected if self.given.expect is None else (), staged)
+        self.outcome.expecting(whole)
+        if whole.missing:
+            self.app.display_info(f"Not there yet, of what the whole release has: {', '.join(whole.missing)}")
         return tuple(staged)

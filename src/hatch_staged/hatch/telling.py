@@ -10,6 +10,7 @@ from hatch_staged.errors import one_line
 from hatch_staged.outcome import Outcome
 
 if TYPE_CHECKING:
+    from hatch_staged.stage.expected import Expectation
     from hatch_staged.status import ReleaseStatus
 
 
@@ -30,6 +31,14 @@ class Telling:
             click.echo(text)
         else:
             self.outcome.add(found)
+
+    def expecting(self, whole: Expectation) -> None:
+        """Take what the releases need to be whole, and what of it is missing; printed like an answer."""
+        if self.outcome is not None:
+            self.outcome.expecting(whole)
+        elif whole.patterns:
+            lack = f"missing: {', '.join(whole.missing)}" if whole.missing else "nothing is missing"
+            click.echo(one_line(f"expected: {', '.join(whole.patterns)}; {lack}"))
 
     def done(self, found: ReleaseStatus, line: str = "") -> None:
         """Take a release that the verb is done with, and a line about it if there is anything to say."""

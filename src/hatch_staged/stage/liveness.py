@@ -79,6 +79,8 @@ def check(release: StagedRelease, *, read_page: ReadPage, simple: str | None, no
             where=redact(release.place),
             hint="install it from where it was built, or after it is published",
         )
+    if release.token_variable is not None:
+        raise _not_opened(release, release.token_variable)
     raise _gone(release, "is gone: canceled, published or unknown to the index", simple)
 
 
@@ -125,6 +127,15 @@ def locked(release: StagedRelease) -> NotAllowedError:
         f"the stage of {release.project} {release.version} needs its session token, which is not in the stage file",
         where=redact(release.place),
         hint=f"set {variables}; `hatch stage export --format env` prints it where the release was staged",
+    )
+
+
+def _not_opened(release: StagedRelease, variable: str) -> StageGoneError:
+    """Return the error that a stage is which is not there, by a token that a user took from somewhere."""
+    return StageGoneError(
+        f"the token of {variable} does not open a stage of {release.project}=={release.version}",
+        where=redact(release.index),
+        hint="is it the token of this very stage? If it is, that was canceled, or published, or is forgotten",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -118,6 +118,8 @@ class StagedRelease:
     expected: tuple[str, ...] = ()
     #: whether the stage file has the session token; see `hatch_staged.stage.session_tokens`
     shares_token: bool = True
+    #: the variable that the session token comes from; None where somebody else than the user says that it is the one
+    token_variable: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         hide(self.session_token)

@@ -106,12 +106,12 @@ class SessionTokens:
         """
         lacking = [release for release in stage_file.releases if is_missing(release)]
         for release in lacking:
-            token = self.variables.get(variable_of(release.project))
-            if not token and len(lacking) == 1:
-                token = self.variables.get(VARIABLE)
-            if token := token or self._remembered(release):
+            variables = (variable_of(release.project), *([VARIABLE] if len(lacking) == 1 else []))
+            variable = next((name for name in variables if self.variables.get(name)), None)
+            token = self._remembered(release) if variable is None else self.variables[variable]
+            if token:
                 refuse_unless_token(token)
-                stage_file = stage_file.with_release(filled(release, token))
+                stage_file = stage_file.with_release(replace(filled(release, token), token_variable=variable))
         return stage_file
 
     def remember(self, release: StagedRelease) -> None:

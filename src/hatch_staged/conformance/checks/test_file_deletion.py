@@ -12,6 +12,7 @@ from hatch_staged.conformance.requirements import covers
 if TYPE_CHECKING:
     from hatch_staged.conformance.artifacts import Release
     from hatch_staged.conformance.steps import Session
+    from hatch_staged.conformance.target import Target
     from hatch_staged.conformance.wire import Principal
 
 
@@ -35,14 +36,11 @@ def test_an_upload_can_be_canceled_after_its_bytes_were_sent(
 
 
 @covers("FILE-DELETE-05", "the server MUST reject the DELETE with a 409 Conflict")
-def test_a_file_in_processing_cannot_be_deleted(owner: Principal, session: Session, release: Release) -> None:
-    artifact = release.wheel()
-    file = steps.begin(owner, session, artifact)
-    steps.transfer(owner, file, artifact.data)
-    deferral.complete(owner, file)
-    answer = deferral.meanwhile(owner, file.url, lambda: owner.delete(file.url))
+def test_a_file_in_processing_cannot_be_deleted(owner: Principal, index: Target) -> None:
+    found, answer = deferral.while_processing(owner, index.root, lambda found: owner.delete(found.file.url))
     assert answer.status == 409, f"the deletion of a file in processing was answered with {answer}"
     answer.json()
-    assert artifact.filename in steps.staged_files(owner, session), "a refused deletion removed the file"
-    steps.file_state(owner, file)
-    steps.delete(owner, file)
+    listed = steps.staged_files(owner, found.session)
+    assert found.artifact.filename in listed, "a refused deletion removed the file"
+    steps.file_state(owner, found.file)
+    steps.delete(owner, found.file)

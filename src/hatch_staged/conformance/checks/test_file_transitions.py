@@ -12,6 +12,7 @@ from hatch_staged.conformance.requirements import covers
 if TYPE_CHECKING:
     from hatch_staged.conformance.artifacts import Release
     from hatch_staged.conformance.steps import FileSession, Session
+    from hatch_staged.conformance.target import Target
     from hatch_staged.conformance.wire import Answer, Principal
 
 
@@ -87,12 +88,10 @@ def test_a_completion_that_fails_later_leads_to_error(owner: Principal, file: Fi
 
 
 @covers("FILE-TRANSITION-09", "processing | Cancellation requested | rejected with 409 Conflict")
-def test_a_file_in_processing_is_not_canceled(owner: Principal, file: FileSession, release: Release) -> None:
-    steps.transfer(owner, file, release.wheel().data)
-    deferral.complete(owner, file)
-    answer = deferral.meanwhile(owner, file.url, lambda: owner.delete(file.url))
+def test_a_file_in_processing_is_not_canceled(owner: Principal, index: Target) -> None:
+    found, answer = deferral.while_processing(owner, index.root, lambda found: owner.delete(found.file.url))
     assert answer.status == 409, f"the cancellation while processing was answered with {answer}"
-    settled = steps.file_state(owner, file)
+    settled = steps.file_state(owner, found.file)
     assert settled == "completed", f"{settled} after a refused cancellation"
 
 

@@ -60,19 +60,13 @@ def test_a_file_that_is_not_completed_is_refused_by_name_and_state(
 @covers("SESSION-PUBLISH-04", "the server MUST reject the publish request with a 409 Conflict error response")
 @covers("SESSION-PUBLISH-05", "identifying the offending file(s) and their current states")
 @covers("SESSION-PUBLISH-06", "leave the session in its current editable state.")
-def test_a_file_in_processing_is_refused_by_name_and_state(
-    owner: Principal, session: Session, release: Release
-) -> None:
-    artifact = release.wheel()
-    file = steps.begin(owner, session, artifact)
-    steps.transfer(owner, file, artifact.data)
-    deferral.complete(owner, file)
-    answer = deferral.meanwhile(owner, file.url, lambda: owner.post(session.publish))
+def test_a_file_in_processing_is_refused_by_name_and_state(owner: Principal, index: Target) -> None:
+    found, answer = deferral.while_processing(owner, index.root, lambda found: owner.post(found.session.publish))
     assert answer.status == 409, f"published with a file in processing: {answer}"
-    _require_reason(answer, artifact, "processing")
-    steps.file_state(owner, file)
-    _require_editable(owner, session, file, artifact)
-    steps.publish(owner, session)
+    _require_reason(answer, found.artifact, "processing")
+    steps.file_state(owner, found.file)
+    _require_editable(owner, found.session, found.file, found.artifact)
+    steps.publish(owner, found.session)
 
 
 @covers("SESSION-PUBLISH-05", "identifying the offending file(s) and their current states")

@@ -13,8 +13,10 @@ from hatch_staged.conformance.steps import FileSession
 
 if TYPE_CHECKING:
     from hatch_staged.conformance.artifacts import Release
+    from hatch_staged.conformance.deferral import Processing
     from hatch_staged.conformance.steps import Session
-    from hatch_staged.conformance.wire import Principal
+    from hatch_staged.conformance.target import Target
+    from hatch_staged.conformance.wire import Answer, Principal
 
 _RACERS = 8
 
@@ -36,15 +38,13 @@ def test_an_upload_under_way_cannot_be_replaced(
 
 
 @covers("FILE-REPLACE-02", "A file whose upload is still in-progress cannot be replaced")
-def test_a_file_in_processing_cannot_be_replaced(owner: Principal, session: Session, release: Release) -> None:
-    artifact = release.wheel()
-    file = steps.begin(owner, session, artifact)
-    steps.transfer(owner, file, artifact.data)
-    deferral.complete(owner, file)
-    rival = release.wheel(content="another")
-    answer = deferral.meanwhile(owner, file.url, lambda: owner.post(session.upload, rival.request()))
+def test_a_file_in_processing_cannot_be_replaced(owner: Principal, index: Target) -> None:
+    def replace(found: Processing) -> Answer:
+        return owner.post(found.session.upload, found.release.wheel(content="another").request())
+
+    found, answer = deferral.while_processing(owner, index.root, replace)
     assert answer.status == 409, f"a file in processing was replaced: {answer}"
-    state = steps.file_state(owner, file)
+    state = steps.file_state(owner, found.file)
     assert state == "completed", f"{state} after a refused replacement"
 
 

@@ -74,14 +74,10 @@ def test_a_file_that_is_not_completed_keeps_an_open_session_open(
 
 
 @covers("SESSION-TRANSITION-05", "Publish requested while any file is not completed | rejected with 409 Conflict")
-def test_a_file_in_processing_keeps_an_open_session_open(owner: Principal, session: Session, release: Release) -> None:
-    artifact = release.wheel()
-    file = steps.begin(owner, session, artifact)
-    steps.transfer(owner, file, artifact.data)
-    deferral.complete(owner, file)
-    answer = deferral.meanwhile(owner, file.url, lambda: owner.post(session.publish))
+def test_a_file_in_processing_keeps_an_open_session_open(owner: Principal, index: Target) -> None:
+    found, answer = deferral.while_processing(owner, index.root, lambda found: owner.post(found.session.publish))
     assert answer.status == 409, f"published with a file in processing: {answer}"
-    steps.expect(owner, session.url, "open", "a refused publication")
+    steps.expect(owner, found.session.url, "open", "a refused publication")
 
 
 @covers("SESSION-TRANSITION-05", "Publish requested while any file is not completed | rejected with 409 Conflict")
