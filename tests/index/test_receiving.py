@@ -92,7 +92,8 @@ def test_full_disk_is_told_and_leaves_nothing(good: int) -> None:
     assert list(objects.list()) == []
 
 
-def test_canceling_waits_for_the_thread_and_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("blocks", [1, 2], ids=["while bytes come", "while it waits for the thread"])
+def test_canceling_waits_for_the_thread_and_leaves_nothing(tmp_path: Path, blocks: int) -> None:
     looking, canceled, ended = threading.Event(), threading.Event(), []
 
     def look(_block: bytes) -> None:
@@ -101,7 +102,8 @@ def test_canceling_waits_for_the_thread_and_leaves_nothing(tmp_path: Path) -> No
         ended.append(True)
 
     async def endless() -> AsyncIterator[bytes]:
-        yield b"x" * MEBIBYTE
+        for _ in range(blocks):
+            yield b"x" * MEBIBYTE
         await asyncio.Event().wait()
 
     async def run() -> None:

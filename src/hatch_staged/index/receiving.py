@@ -42,10 +42,10 @@ async def store(
                 block = b"".join(parts)
                 parts, collected = [], 0
                 if running is not None:
-                    await running
+                    await _end_of(running)
                 running = asyncio.ensure_future(asyncio.to_thread(writing.write, block))
         if running is not None:
-            await running
+            await _end_of(running)
     except BaseException as error:
         if running is not None:
             # a thread cannot be interrupted
@@ -53,6 +53,12 @@ async def store(
         await asyncio.to_thread(writing.discard, error)
         raise
     return await asyncio.to_thread(writing.finish, b"".join(parts), keep)
+
+
+async def _end_of(running: asyncio.Future[None]) -> None:
+    # To await it itself would let who cancels us cancel it, too: then it counts as ended, and its thread goes on.
+    await asyncio.wait([running])
+    running.result()
 
 
 class _Writing:
