@@ -14,8 +14,8 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from hatch_staged.errors import ConfigurationError
-from hatch_staged.index.database import project_rows, schema, session_rows
-from hatch_staged.index.database.engine import open_sqlite
+from hatch_staged.index.database import engine, project_rows, schema, session_rows
+from hatch_staged.index.database.engine import BusyError, open_sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,6 +110,16 @@ def test_writers_take_turns(database: Database) -> None:
         found = project_rows.find(tx, "foo")
     assert found is not None
     assert found.owner == "first"
+
+
+def test_writer_does_not_wait_without_end(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_BUSY_TIMEOUT", 0)
+    with database.writing() as tx:
+        with pytest.raises(BusyError), database.writing():
+            pytest.fail("two write at once")
+        project_rows.reserve(tx, "foo", "first")
+    with database.writing() as tx:
+        assert project_rows.find(tx, "foo") is not None
 
 
 def test_errors_do_not_tell_what_is_stored(database: Database) -> None:

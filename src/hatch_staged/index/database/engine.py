@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 Transaction = Connection
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-# How long a writer waits for another one (milliseconds); transactions here take few of them.
+# How long a writer waits for those of this process, and then for those of others (milliseconds); transactions here
+# take few of them.
 _BUSY_TIMEOUT = 30_000
 # At most as many connections as there are threads, so that none of them waits for one: 40 of the HTTP front (anyio's
 # limit), and 32 of `asyncio.to_thread`; and one that looks for changes.
@@ -36,6 +37,10 @@ _CONNECTIONS = 40 + 32 + 1
 
 class TakenError(Exception):
     """A row with this unique value exists already."""
+
+
+class BusyError(Exception):
+    """Other writers were in the way for too long."""
 
 
 class Database:
@@ -58,9 +63,18 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
-        """Yield a transaction that is committed at the end, or rolled back if an error leaves the block."""
-        with self._turn, self._engine.connect().execution_options(writes=True) as connection, connection.begin():
-            yield connection
+        """Yield a transaction that is committed at the end, or rolled back if an error leaves the block.
+
+        Raises `BusyError`, or what SQLite does, if there is no end to those before it.
+        """
+        # Bounded, or all would wait one after the other as long as SQLite does for somebody who holds it from outside.
+        if not self._turn.acquire(timeout=_BUSY_TIMEOUT / 1000):
+            raise BusyError("others have been writing for too long")
+        try:
+            with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+                yield connection
+        finally:
+            self._turn.release()
 
     def state(self) -> object:
         """Return a value that equals an earlier one only if nobody has committed anything in between.
