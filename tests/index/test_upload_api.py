@@ -386,7 +386,7 @@ def test_without_valid_credentials_everything_is_401(
     assert client.get(session["links"]["session"], headers=headers).status_code == 401
 
 
-def test_token_that_is_revoked_is_401_at_once(api: Api, index: Index) -> None:
+def test_token_that_is_revoked_is_401_at_once(api: Api, client: TestClient, index: Index) -> None:
     session = api.create()
     file = api.post(session["links"]["upload"], WHEEL.declared()).json()
     [token] = tokens.every(index)
@@ -397,6 +397,8 @@ def test_token_that_is_revoked_is_401_at_once(api: Api, index: Index) -> None:
     is_problem(api.post("/upload/", {"meta": META, "name": "bar", "version": "1.0"}), 401)
     is_problem(api.post("/upload/", {"nothing": "valid"}), 401)
     is_problem(api.delete(session["links"]["session"]), 401)
+    # From then on nothing of the request is looked at before.
+    is_problem(client.post("/upload/", content=b"{}", headers={**api.headers, "Content-Type": "text/plain"}), 401)
 
 
 def test_basic_credentials_have_the_user_token(api: Api, client: TestClient) -> None:

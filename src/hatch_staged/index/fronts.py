@@ -53,7 +53,7 @@ class Front:
     def __init__(self, index: Index, base_url: str | None) -> None:
         self.index = index
         self.base_url = base_url
-        # Whose token was good when it was asked for last, by its secret.
+        # Whose token was good when it was asked for last, by its secret: their bodies are waited for, nothing else.
         self._admitted: dict[str | None, Principal] = {}
 
     def urls(self, request: Request) -> Urls:
@@ -63,6 +63,7 @@ class Front:
     def principal(self, request: Request) -> Principal:
         """Return who makes `request`, now (blocking); raise `UnauthenticatedError`."""
         secret = _secret(request)
+        self._admitted.pop(secret, None)
         principal = self._admitted[secret] = authorization.authenticate(self.index, secret)
         return principal
 
