@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,11 @@ from starlette.testclient import TestClient
 from tests.index.building import build
 from tests.index.conftest import Api
 
-from hatch_staged.index import tokens
+from hatch_staged.index import tokens, urls
 from hatch_staged.index.app import create_app
 from hatch_staged.index.configuration import Limits
 from hatch_staged.index.objects import FolderObjects
+from hatch_staged.index.upload_api import UploadApi
 from hatch_staged.index.worker import work
 from hatch_staged.protocol.messages import CONTENT_TYPE
 
@@ -387,17 +389,38 @@ def test_without_valid_credentials_everything_is_401(
 
 
 def test_token_that_is_revoked_is_401_at_once(api: Api, client: TestClient, index: Index) -> None:
+    [hers] = tokens.every(index)
     session = api.create()
     file = api.post(session["links"]["upload"], WHEEL.declared()).json()
+    assert api.send(file["mechanism"]["file_url"], WHEEL.data).status_code == 204
+    before = api.get(session["links"]["session"]).json()
+    parts = {"session_id": session["links"]["session"].split("/")[-2], "session_token": session["session-token"]}
+    parts["file_id"] = file["links"]["file-upload-session"].split("/")[-2]
+    # What every endpoint finds something in.
+    message = json.dumps({**build("foo-1.0.tar.gz").declared(), "name": "bar", "version": "1.0", "extend-for": 60})
+    bodies = {urls.FILE_BYTES: ("application/octet-stream", "x"), urls.FILE_ATTESTATIONS: ("application/json", "[]")}
+    for route in UploadApi(index, None, wake=lambda: None).routes():
+        kind, content = bodies.get(route.path, (CONTENT_TYPE, message))
+        for method in route.methods or ():
+            revoked = Api(client, tokens.create(index, user="alice"))
+            # It is known, until then.
+            assert revoked.get(session["links"]["session"]).status_code == 200
+            [valid] = [each for each in tokens.every(index) if each.revoked_at is None and each != hers]
+            tokens.revoke(index, valid.id)
+            headers = {**revoked.headers, "Content-Type": kind}
+            answer = client.request(method, route.path.format(**parts), content=content, headers=headers)
+            assert (method, route.path, answer.status_code) == (method, route.path, 401)
+    assert api.get(session["links"]["session"]).json() == before
+
+
+def test_who_was_refused_is_a_stranger(api: Api, client: TestClient, index: Index) -> None:
+    session = api.create()["links"]["session"]
     [token] = tokens.every(index)
     tokens.revoke(index, token.id)
-    for url in (session["links"]["session"], file["links"]["file-upload-session"], "/upload/sessions/nothing/"):
+    for url in (session, "/upload/sessions/nothing/"):
         is_problem(api.get(url), 401)
-    is_problem(api.send(file["mechanism"]["file_url"], WHEEL.data), 401)
-    is_problem(api.post("/upload/", {"meta": META, "name": "bar", "version": "1.0"}), 401)
     is_problem(api.post("/upload/", {"nothing": "valid"}), 401)
-    is_problem(api.delete(session["links"]["session"]), 401)
-    # From then on nothing of the request is looked at before.
+    # Nothing of the request is looked at before.
     is_problem(client.post("/upload/", content=b"{}", headers={**api.headers, "Content-Type": "text/plain"}), 401)
 
 
