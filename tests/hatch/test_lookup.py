@@ -61,6 +61,16 @@ def test_any_other_is_searched_for(searches: list[str]) -> None:
     assert manager.manager.get_plugin("staged") is hooks
 
 
+def test_a_hatch_that_is_built_in_another_way_searches() -> None:
+    class Register:
+        def get(self, name: str) -> str:
+            return f"the searched {name}"
+
+    extend(Register)  # type: ignore[arg-type]
+    for name in ("staged", "virtual"):
+        assert Register().get(name) == f"the searched {name}"
+
+
 def test_ours_are_known_after_a_search(searches: list[str]) -> None:
     manager = PluginManager()
     assert "staged" in manager.environment.collect()

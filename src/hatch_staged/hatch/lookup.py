@@ -5,11 +5,13 @@ Hatch looks there for a name that none of its own plugins has.  So it does still
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hatchling.plugin.manager import ClassRegister
+    from pluggy import PluginManager
 
 #: Of our entry point, of our publisher, and of our type of environments and their collector.
 NAME = "staged"
@@ -21,12 +23,18 @@ def extend(register: type[ClassRegister]) -> None:
 
     @wraps(get)
     def get_with_ours(self: ClassRegister, name: str) -> Any:
-        manager = self.third_party_plugins.manager
-        if name == NAME and not manager.has_plugin(NAME):
-            from hatch_staged.hatch import hooks  # noqa: PLC0415 - Hatch imports this module at every start
-
-            # pluggy does not load an entry point whose name is registered
-            manager.register(hooks, name=NAME)
+        if name == NAME:
+            # where another Hatch is built in another way, it still has its search
+            with suppress(Exception):
+                _register(self.third_party_plugins.manager)
         return get(self, name)
 
     register.get = get_with_ours  # type: ignore[method-assign]
+
+
+def _register(manager: PluginManager) -> None:
+    if not manager.has_plugin(NAME):
+        from hatch_staged.hatch import hooks  # noqa: PLC0415 - Hatch imports this module at every start
+
+        # pluggy does not load an entry point whose name is registered
+        manager.register(hooks, name=NAME)
