@@ -27,7 +27,7 @@ def recent(tmp_path: Path) -> Recent:
 
 @pytest.mark.parametrize("page", ["0123", None])
 @pytest.mark.parametrize(("alive", "urls"), [(True, None), (False, None), (False, {"foo.whl": "https://files.test/"})])
-def test_answers_are_kept_until_others_are(
+def test_answers_are_kept_until_there_are_others(
     recent: Recent,
     alive: bool,  # noqa: FBT001 - a table
     urls: dict[str, str] | None,
@@ -38,10 +38,19 @@ def test_answers_are_kept_until_others_are(
     recent.keep({"foo": answer, "bar": ALIVE})
     assert (recent.get("foo"), recent.get("bar"), recent.get("baz")) == (answer, ALIVE, None)
     recent.keep({"bar": answer})
-    assert (recent.get("foo"), recent.get("bar")) == (None, answer)
+    recent.keep({})
+    assert (recent.get("foo"), recent.get("bar")) == (answer, answer)
     recent.forget()
     recent.forget()
     assert recent.get("bar") is None
+
+
+def test_the_last_ones_are_kept(recent: Recent) -> None:
+    names = [str(number) for number in range(33)]
+    for name in names:
+        recent.keep({names[0]: ALIVE._replace(page=name)})
+        recent.keep({name: ALIVE})
+    assert [name for name in names if recent.get(name) is None] == ["1"]
 
 
 def test_an_answer_counts_for_its_life() -> None:

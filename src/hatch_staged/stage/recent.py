@@ -19,8 +19,7 @@ class Answer(NamedTuple):
     """What an index said `at` that time.
 
     `alive` is whether the stage is there; `urls` are those of the published files, by their names.  An index that said
-    nothing said neither.  `page` is the fingerprint of the page that it said it with; None
-    where that is not known.
+    nothing said neither.  `page` is the fingerprint of the page that it said it with; None where that is not known.
     """
 
     at: datetime
@@ -34,6 +33,11 @@ class Answer(NamedTuple):
         return timedelta() <= now - self.at <= life
 
 
+#: How many answers are kept, the last ones: an environment may use few of those that others of the project use, and the
+#: projects of a user share the file.
+_MOST = 32
+
+
 class Recent:
     """The file in `folder` with the last answers, those of an index that gave none among them."""
 
@@ -45,10 +49,13 @@ class Recent:
         return self._read().get(key)
 
     def keep(self, answers: Mapping[str, Answer]) -> None:
-        """Write down `answers`, in place of what there was; where that is impossible, the indexes are asked again."""
-        if answers == self._read():
+        """Write down `answers` beside those of other releases; where that is impossible, the index is asked again."""
+        before = self._read()
+        if answers.items() <= before.items():
             return
-        entries = {key: {**answer._asdict(), "at": answer.at.isoformat()} for key, answer in answers.items()}
+        known = {key: answer for key, answer in before.items() if key not in answers} | dict(answers)
+        newest = list(known.items())[-_MOST:]
+        entries = {key: {**answer._asdict(), "at": answer.at.isoformat()} for key, answer in newest}
         with suppress(OSError):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # whoever reads half of it asks
