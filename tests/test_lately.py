@@ -19,11 +19,17 @@ ELSEWHERE = "https://index.test/stage/x/simple/"
 MOMENT = timedelta(microseconds=1)
 
 
+@pytest.mark.parametrize("page", ["0123", None])
 @pytest.mark.parametrize("alive", [True, False])
 @pytest.mark.parametrize(("stage", "life"), [(HERE, lately.LIFE_HERE), (ELSEWHERE, lately.LIFE), (None, lately.LIFE)])
-def test_an_answer_has_its_life(stage: str | None, life: timedelta, alive: bool) -> None:  # noqa: FBT001 - a table
-    answer = Answer(NOW, alive, page="0123")
-    assert lately.again(answer, stage, "foo", NOW + life) == (answer, "0123")
+def test_an_answer_has_its_life(
+    stage: str | None,
+    life: timedelta,
+    alive: bool,  # noqa: FBT001 - a table
+    page: str | None,
+) -> None:
+    answer = Answer(NOW, alive, page=page)
+    assert lately.again(answer, stage, "foo", NOW + life) == (answer, page)
     assert lately.again(answer, stage, "foo", NOW + life + MOMENT) == (None, None)
     assert lately.again(answer, stage, "foo", NOW - MOMENT) == (None, None)
     assert lately.again(None, stage, "foo", NOW) == (None, None)

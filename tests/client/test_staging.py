@@ -651,6 +651,32 @@ def test_while_the_answers_are_awaited_others_send(
     assert len(index.files) == 4
 
 
+def test_before_its_last_byte_no_other_takes_its_turn(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    release = make_release(*(f"foo-1.0-{build}-py3-none-any.whl" for build in range(4)))
+    sending: set[str] = set()
+    lock, crowded = Lock(), Event()
+
+    def send(client: Client, file: FileUploadSession, artifact: Artifact, progress: Callable[[int], None]) -> None:
+        def all_but_one(n_bytes: int) -> None:
+            progress(n_bytes - 1)
+            crowded.wait(0.1)
+            with lock:
+                sending.remove(artifact.filename)
+            progress(1)
+
+        with lock:
+            sending.add(artifact.filename)
+            if len(sending) > 2:
+                crowded.set()
+        by_http_post_bytes(client, file, artifact, all_but_one)
+
+    stage(release, client, jobs=2, reporter=Silent(), senders={"http-post-bytes": send})
+    assert not crowded.is_set()
+    assert len(index.files) == 4
+
+
 def test_an_index_that_takes_one_upload_at_a_time(
     index: UploadServer, client: Client, make_release: MakeRelease
 ) -> None:

@@ -63,6 +63,9 @@ def test_nothing_has_changed(environment: Environment, clock: Clock) -> None:
     for _ in range(2):
         clock.advance(seconds=3)
         assert environment.unchanged, "the index shows the same page"
+        answer = environment.desk.recent.get(outline.of(environment.staged).key)
+        assert answer is not None
+        assert answer.at == clock(), "it has been asked now"
 
 
 def test_a_cancellation(environment: Environment, maintainer: Maintainer, clock: Clock, tmp_path: Path) -> None:
