@@ -92,6 +92,20 @@ def test_full_disk_is_told_and_leaves_nothing(good: int) -> None:
     assert list(objects.list()) == []
 
 
+def test_what_is_not_safe_is_not_kept() -> None:
+    class Unsafe(MemoryObjects):
+        @contextmanager
+        def create(self, key: str) -> Iterator[Callable[[bytes], object]]:
+            with super().create(key) as write:
+                yield write
+            raise OSError("it may be lost with the power")
+
+    objects = Unsafe()
+    with pytest.raises(OSError, match="lost with the power"):
+        asyncio.run(store(objects, "a", chunked(b"x"), look=len, keep=pytest.fail))
+    assert list(objects.list()) == []
+
+
 @pytest.mark.parametrize("blocks", [1, 2], ids=["while bytes come", "while it waits for the thread"])
 def test_canceling_waits_for_the_thread_and_leaves_nothing(tmp_path: Path, blocks: int) -> None:
     looking, canceled, ended = threading.Event(), threading.Event(), []

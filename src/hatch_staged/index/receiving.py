@@ -78,9 +78,9 @@ class _Writing:
         self._write(block)
 
     def finish(self, block: bytes, keep: Callable[[], _Kept]) -> _Kept:
-        with self._opened:
-            self.write(block)
         try:
+            with self._opened:
+                self.write(block)
             return keep()
         except BaseException:
             self._objects.delete(self._key)
