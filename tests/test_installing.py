@@ -65,6 +65,8 @@ class Installer:
     #: projects that it takes from elsewhere, and for how many commands
     stubborn: dict[str, int] = field(default_factory=dict)
     code: int = 0
+    #: whether it does nothing
+    idle: bool = False
     commands: list[list[str]] = field(default_factory=list)
     variables: Mapping[str, str] = field(default_factory=dict)
 
@@ -76,7 +78,7 @@ class Installer:
             for name in command[command.index("--python") + 2 :]:
                 shutil.rmtree(packages(self.environment) / f"{name}-1.0.dist-info")
             return 0
-        if self.code == 0 and "--dry-run" not in command:
+        if self.code == 0 and not self.idle and "--dry-run" not in command:
             for requirement in (each for each in command if " @ " in each):
                 name = requirement.partition(" @ ")[0]
                 elsewhere = self.stubborn.get(name, 0) > 0
@@ -145,12 +147,23 @@ def test_what_is_there_of_the_same_version_is_replaced(maintainer: Maintainer, i
 def test_an_installer_that_takes_something_else(maintainer: Maintainer, installer: Installer) -> None:
     maintainer.stage(BAR, FOO)
     installer.stubborn = {"foo": 2}
-    with pytest.raises(WrongBytesError, match=f"installed something else than {FOO}") as caught:
+    with pytest.raises(WrongBytesError, match=f"did not install {FOO}, or something else") as caught:
         install(maintainer.desk, installer)
     assert caught.value.exit_code == 6
+    assert caught.value.hint.startswith("what it installed was removed again; look into")
     assert installer.commands[-1][2] == "uninstall"
     assert installer.given == ["foo"]
     assert [path.name for path in packages(installer.environment).glob("*.dist-info")] == ["bar-1.0.dist-info"]
+
+
+def test_an_installer_that_does_nothing(maintainer: Maintainer, installer: Installer) -> None:
+    """As where its configuration leads it elsewhere: there is nothing to remove."""
+    maintainer.stage(FOO)
+    installer.idle = True
+    with pytest.raises(WrongBytesError, match=f"did not install {FOO}") as caught:
+        install(maintainer.desk, installer)
+    assert caught.value.hint.startswith("look into")
+    assert [command[2] for command in installer.commands] == ["install", "install"]
 
 
 def test_an_installer_that_fails(maintainer: Maintainer, installer: Installer) -> None:

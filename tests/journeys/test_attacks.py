@@ -105,10 +105,12 @@ def test_no_configuration_of_an_installer_brings_other_bytes(
         "UV_EXCLUDE_NEWER": "2020-01-01",
     }
     closed = {"PIP_NO_INDEX": "1", "UV_NO_INDEX": "1", "UV_OFFLINE": "1"}
-    for number, variables in enumerate(({**indexes, **strict}, closed)):
+    elsewhere = {"PIP_TARGET": str(beside / "elsewhere"), "UV_PYTHON": str(beside / "elsewhere")}
+    for number, variables in enumerate(({**indexes, **strict}, {**closed, **elsewhere})):
         checkout = make_checkout(str(number), installer)
         ran = teammate.hatch(*SHOW, cwd=checkout, **variables)
         assert (ran.code, ran.out) == (0, f"{STAGED.filename}\n"), ran.err
+    assert not (beside / "elsewhere").exists()
 
     # these cannot be overruled, so nothing is installed, and it is said why
     pinned = str(beside / "pinned.txt")
