@@ -9,6 +9,8 @@ import venv
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 from tests.conftest import Maintainer
@@ -69,10 +71,14 @@ class Installer:
     idle: bool = False
     commands: list[list[str]] = field(default_factory=list)
     variables: Mapping[str, str] = field(default_factory=dict)
+    #: what it shall follow when it builds
+    constraints: list[str] = field(default_factory=list)
 
     def __call__(self, command: list[str], variables: Mapping[str, str]) -> int:
         """Do it."""
         self.commands.append(command)
+        constraints = variables["UV_BUILD_CONSTRAINT"].rpartition(" ")[2]
+        self.constraints = Path(url2pathname(urlsplit(constraints).path)).read_text().splitlines()
         self.variables = variables
         if "uninstall" in command:
             for name in command[command.index("--python") + 2 :]:
@@ -133,6 +139,18 @@ def test_no_secret_goes_along(maintainer: Maintainer, installer: Installer, monk
     install(maintainer.desk, installer)
     assert installer.variables["PIP_EXTRA_INDEX_URL"] == "https://other.example/simple/"
     assert {"HATCH_INDEX_AUTH", "HATCH_STAGE_TOKEN"}.isdisjoint(installer.variables)
+
+
+def test_builds_get_nothing_else_than_what_is_staged(
+    maintainer: Maintainer, installer: Installer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maintainer.stage(BAR, FOO)
+    monkeypatch.setenv("UV_BUILD_CONSTRAINT", "mine.txt")
+    install(maintainer.desk, installer)
+    mine, ours = installer.variables["UV_BUILD_CONSTRAINT"].split()
+    assert mine == "mine.txt"
+    assert installer.variables["PIP_BUILD_CONSTRAINT"] == ours
+    assert installer.constraints == installer.given
 
 
 def test_what_is_there_of_the_same_version_is_replaced(maintainer: Maintainer, installer: Installer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,9 +87,12 @@ def install(
     for standing in standings:
         tell(standing.describe(desk.now()))
     obtained = [holding.obtain(desk, standing, interpreter) for standing in standings]
-    tokens = session_tokens.known(each.release for each in standings)
-    work = _Work(interpreter, installer, run, installers.variables(os.environ, tokens))
-    work.install(obtained, target)
+    variables = installers.variables(os.environ, session_tokens.known(each.release for each in standings))
+    with tempfile.TemporaryDirectory(prefix="hatch-staged-install-") as folder:
+        constraints = Path(folder, "staged.txt")
+        constraints.write_text("".join(f"{each}\n" for each in _requirements(obtained)), encoding="utf-8")
+        work = _Work(interpreter, installer, run, installers.constraining_builds(variables, constraints))
+        work.install(obtained, target)
     return standings
 
 

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from tests.in_thread import InThread
 from tests.journeys import train
-from tests.journeys.train import LANTERN, make_wheel
+from tests.journeys.train import LANTERN, WICK, make_wheel
 
 from hatch_staged.protocol.simple import CONTENT_TYPE
 from hatch_staged.protocol.states import SessionState
@@ -122,6 +122,23 @@ def test_no_configuration_of_an_installer_brings_other_bytes(
         refused = teammate.hatch(*SHOW, cwd=make_checkout("pinned", installer), **indexes, UV_OVERRIDE=pinned)
     assert_refused(refused, 6, f"the installer did not install {STAGED.filename}", "look into the configuration")
     assert len(refused.complaint) == 3
+
+
+@pytest.mark.parametrize("installer", INSTALLERS)
+def test_what_is_staged_is_built_with_what_is_staged(
+    maintainer: Person, index: RunningIndex, make_project: Callable[..., Path], tmp_path: Path, installer: str
+) -> None:
+    """And not with a higher version of that from the ordinary index."""
+    project = make_project("staged", origin="never built")
+    train.write(project / "dist", [train.make_sdist(LANTERN, builder=WICK), make_wheel(WICK)])
+    train.write(tmp_path / "ordinary", [make_wheel(WICK, version="99.0", origin=train.ELSEWHERE)])
+    staged = maintainer.hatch("publish", "--staged", "-r", index.url, "-a", index.token, "dist", cwd=project)
+    assert staged.code == 0, staged.err
+    ordinary = {"PIP_FIND_LINKS": str(tmp_path / "ordinary"), "UV_FIND_LINKS": str(tmp_path / "ordinary")}
+    # and not with what an installer has built before
+    closed = {"PIP_NO_INDEX": "1", "PIP_NO_CACHE_DIR": "1", "UV_NO_INDEX": "1", "UV_NO_CACHE": "1"}
+    tested = maintainer.stage("test", "--installer", installer, cwd=project, **ordinary, **closed)
+    assert tested.code == 0, tested.err
 
 
 @pytest.mark.parametrize("installer", INSTALLERS)

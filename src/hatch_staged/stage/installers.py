@@ -120,6 +120,16 @@ def variables(inherited: Mapping[str, str], tokens: Collection[str]) -> dict[str
     return kept
 
 
+def constraining_builds(variables: Mapping[str, str], constraints: Path) -> dict[str, str]:
+    """Return `variables` with which an installer follows the file `constraints`, too, for what an isolated build needs.
+
+    A build that needs a staged project would get it from an index otherwise, from whoever has its name there.
+    """
+    # pip follows its second one in builds before 25.3; as URLs, for all are lists with spaces between the files
+    names = ("PIP_BUILD_CONSTRAINT", "PIP_CONSTRAINT", "UV_BUILD_CONSTRAINT")
+    return {**variables, **{name: f"{variables.get(name, '')} {constraints.as_uri()}".lstrip() for name in names}}
+
+
 def records(interpreter: Interpreter, projects: Sequence[str], run: Run = selection.run) -> dict[str, Path | None]:
     """Return, for each of `projects` that the environment of `interpreter` has, the file that it was installed from.
 
