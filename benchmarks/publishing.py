@@ -3,7 +3,8 @@
 ``python -m benchmarks.publishing`` prints, for three releases, without and with a delay of 40 ms per round trip, what
 each of them takes, and how many times as much as ours that is: wall time, processor time, memory of the client.  The
 others upload to ``/legacy/`` of our index, which is started anew, and empty, for every run.  `floor` is a Python that
-reads, hashes and writes the same bytes.
+reads, hashes and writes the same bytes; `two floors` are one that reads, hashes, reads again and sends, and one that
+receives, hashes and writes: no client can do less, because a file's hash is told before its bytes.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 ROUND_TRIP = 0.04  # seconds
 OURS = "hatch publish --staged"
 FLOOR = "floor"
+TWO_FLOORS = "two floors"
 
 _RIVALS = ("twine", "uv")
 _VARIABLES = (
@@ -46,6 +48,31 @@ for path in pathlib.Path(sys.argv[1]).iterdir():
         while piece := source.read(262144):
             hasher.update(piece)
             target.write(piece)
+"""
+_RECEIVER = """
+import hashlib, socket, sys
+with socket.create_server(("127.0.0.1", 0)) as listener:
+    print(listener.getsockname()[1], flush=True)
+    connection, _ = listener.accept()
+hasher = hashlib.sha256()
+with connection, open(sys.argv[1], "wb") as target:
+    while piece := connection.recv(262144):
+        hasher.update(piece)
+        target.write(piece)
+"""
+_SENDER = f"""
+import hashlib, pathlib, socket, subprocess, sys
+receiver = subprocess.Popen([sys.executable, "-c", {_RECEIVER!r}, sys.argv[2]], stdout=subprocess.PIPE)
+with socket.create_connection(("127.0.0.1", int(receiver.stdout.readline()))) as connection:
+    for path in pathlib.Path(sys.argv[1]).iterdir():
+        with path.open("rb") as source:
+            hasher = hashlib.sha256()
+            while piece := source.read(262144):
+                hasher.update(piece)
+            source.seek(0)
+            while piece := source.read(262144):
+                connection.sendall(piece)
+sys.exit(receiver.wait())
 """
 
 
@@ -103,9 +130,10 @@ def show(costs: Mapping[str, Cost]) -> None:
 def one_round(project: Path, scripts: Path, round_trip: float) -> Mapping[str, Cost]:
     """Publish what is in `project` with each of them once, and return what that took."""
     costs = {who: cost_of_publishing(who, project, scripts, round_trip) for who in (OURS, "twine", "uv", "hatch")}
-    floor = [sys.executable, "-c", _FLOOR, str(project / "dist"), str(project / "copy")]
-    costs[FLOOR] = cost_of(floor, folder=project)
-    (project / "copy").unlink()
+    for name, script in ((FLOOR, _FLOOR), (TWO_FLOORS, _SENDER)):
+        command = [sys.executable, "-c", script, str(project / "dist"), str(project / "copy")]
+        costs[name] = cost_of(command, folder=project)
+        (project / "copy").unlink()
     return costs
 
 

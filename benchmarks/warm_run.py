@@ -1,16 +1,21 @@
 """What a warm ``hatch run`` in a staged environment takes, beside the same run of a Hatch without our plugin.
 
-``python -m benchmarks.warm_run`` prints the medians of twenty runs each, one after the other in turns, and their ratio:
-of a command that does nothing, and of a test run of pytest, whose ratio is to be at most 1.05.  The other Hatch has the
-checkout installed; everything else is the same.
+``python -m benchmarks.warm_run`` prints the medians of twenty runs each, one after the other in turns, and their
+ratios: of the tests of the example project, whose ratio is to be at most 1.05, and of a command that does nothing.
+`unstaged` is the same with ``HATCH_STAGED=off``: what a project that uses our collector takes without a stage file.
+
+The two Hatches are installed alike, as users do it.  The plain one has the checkout installed; the project is otherwise
+the same.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import statistics
 import sys
 import tempfile
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +24,7 @@ from benchmarks import servers
 from benchmarks.measured import cost_of
 from benchmarks.publishing import environment
 
+from hatch_staged.hatch.context import SWITCH
 from hatch_staged.index import presence
 
 if TYPE_CHECKING:
@@ -26,84 +32,76 @@ if TYPE_CHECKING:
 
 MOST = 1.05
 
-_PROJECT = """
-[build-system]
-requires = ["hatchling"]
-build-backend = "hatchling.build"
+_ROOT = Path(__file__).parent.parent
+_COLLECTOR = '[tool.hatch.env.collectors.staged]\nenvs = ["default"]\n'
+_COMMANDS = {"tests": ["test"], "nothing": ["python", "-c", "pass"]}
 
-[project]
-name = "warm"
-version = "1.0"
 
-[tool.hatch.envs.default]
-installer = "uv"
-dependencies = ["pytest"]
-"""
-_STAGED = """
-[tool.hatch.env.collectors.staged]
-envs = ["default"]
-"""
-_TEST = """
-import pytest
-import warm
+@dataclass(frozen=True)
+class Side:
+    """A Hatch in a project's folder, with these variables."""
 
-@pytest.mark.parametrize("number", range(1000))
-def test_a_number(number):
-    assert warm.double(number) == 2 * number
-"""
-_COMMANDS = {"nothing": ["python", "-c", "pass"], "pytest": ["python", "-m", "pytest", "-q", "tests"]}
+    hatch: Path
+    project: Path
+    variables: Mapping[str, str]
+
+    def run(self, *arguments: str) -> float:
+        """Run Hatch and return how long it took (seconds)."""
+        return cost_of([str(self.hatch), *arguments], folder=self.project, environment=self.variables).wall
 
 
 def main() -> None:
-    """Print the ratios, and exit with 1 if that of the test run is too large."""
+    """Print the ratios, and exit with 1 if that of the tests is too large."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
     rounds: int = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        plain = servers.install(folder / "hatch", [f"hatch=={version('hatch')}"]) / "hatch"
-        ours = [sys.executable, "-m", "hatch"]
-        sides = {"staged": (ours, folder / "staged"), "plain": ([str(plain)], folder / "plain")}
+        hatch = f"hatch=={version('hatch')}"
+        ours = servers.install(folder / "ours", [hatch, f"{_ROOT}[index]"]) / "hatch"
+        plain = servers.install(folder / "plain", [hatch]) / "hatch"
+        variables = environment(folder / "with")
+        project = make_project(folder / "with" / "project", collector=True)
+        staged = Side(ours, project, variables)
+        sides = {
+            "staged": staged,
+            "unstaged": Side(ours, project, {**variables, SWITCH: "off"}),
+            "plain": Side(plain, make_project(folder / "without" / "project"), environment(folder / "without")),
+        }
         try:
-            for side, (hatch, project) in sides.items():
-                make_project(project, staged=side == "staged")
-                if side == "staged":
-                    for arguments in (["build"], ["publish", "--staged"]):
-                        cost_of([*hatch, *arguments], folder=project, environment=_home(project))
+            staged.run("build")
+            staged.run("publish", "--staged")
             ratios = {what: ratio(what, sides, rounds) for what in _COMMANDS}
         finally:
             for state in folder.rglob("serve.json"):
                 presence.stop(state.parent)
-    sys.exit(ratios["pytest"] > MOST)
+    sys.exit(ratios["tests"] > MOST)
 
 
-def ratio(what: str, sides: dict[str, tuple[list[str], Path]], rounds: int) -> float:
-    """Print and return how many times as long as the plain run of a command the staged one takes, both medians."""
-    times: dict[str, list[float]] = {side: [] for side in sides}
-    for number in range(rounds + 1):
-        for side, (hatch, project) in sides.items():
-            command = [*hatch, "run", *_COMMANDS[what]]
-            wall = cost_of(command, folder=project, environment=_home(project)).wall
-            if number:  # the first one makes the environment
-                times[side].append(wall)
-    staged, plain = (1000 * statistics.median(times[side]) for side in ("staged", "plain"))
-    print(f"{what}: {staged:.0f} ms staged, {plain:.0f} ms plain, ratio {staged / plain:.3f}", flush=True)
-    return staged / plain
+def ratio(what: str, sides: Mapping[str, Side], rounds: int) -> float:
+    """Print the medians of a command, and return how many times as long as the plain run the staged one takes."""
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(rounds + 2):
+        for name, side in sides.items():
+            wall = side.run("run", *_COMMANDS[what])
+            if number > 1:  # the first one makes the environment, the next one finds it so
+                times[name].append(wall)
+    medians = {name: 1000 * statistics.median(each) for name, each in times.items()}
+    told = ", ".join(f"{name} {median:.0f} ms ({median / medians['plain']:.3f})" for name, median in medians.items())
+    print(f"{what}: {told}", flush=True)
+    return medians["staged"] / medians["plain"]
 
 
-def _home(project: Path) -> Mapping[str, str]:
-    return environment(project.with_suffix(".home"))
-
-
-def make_project(folder: Path, *, staged: bool) -> None:
-    """Write a project with a thousand small tests; if `staged`, one that uses our collector."""
-    for path, text in (
-        ("pyproject.toml", _PROJECT + (_STAGED if staged else "")),
-        ("src/warm/__init__.py", "def double(number):\n    return 2 * number\n"),
-        ("tests/test_warm.py", _TEST),
-    ):
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
+def make_project(folder: Path, *, collector: bool = False) -> Path:
+    """Return `folder` with the example project in it, with our collector or without."""
+    shutil.copytree(_ROOT / "example-project", folder, ignore=shutil.ignore_patterns("dist", ".stage.toml"))
+    if not collector:
+        configuration = folder / "pyproject.toml"
+        text = configuration.read_text(encoding="utf-8")
+        if _COLLECTOR not in text:
+            raise RuntimeError(f"{configuration} does not configure our collector as this benchmark knows it")
+        configuration.write_text(text.replace(_COLLECTOR, ""), encoding="utf-8")
+    return folder
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
-"""Durations as a person writes them."""
+"""Durations as a person writes them, and as one reads them."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hatch_staged.durations import parse, render
+from hatch_staged.durations import expires_in, parse, render
+
+NOW = datetime(2026, 11, 22, 7, tzinfo=timezone.utc)
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,21 @@ def test_a_duration_that_no_date_can_bear() -> None:
 @given(st.timedeltas(timedelta(), timedelta(days=9999)))
 def test_what_is_rendered_is_read(duration: timedelta) -> None:
     assert parse(render(duration)) == duration - timedelta(microseconds=duration.microseconds)
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (timedelta(days=2, hours=23), "expires in 2 days"),
+        (timedelta(days=1), "expires in 1 day"),
+        (timedelta(hours=23, minutes=59), "expires in 23 hours"),
+        (timedelta(hours=1), "expires in 1 hour"),
+        (timedelta(minutes=59), "expires in 59 minutes"),
+        (timedelta(seconds=60), "expires in 1 minute"),
+        (timedelta(seconds=59), "expires in less than a minute"),
+        (timedelta(), "expired"),
+        (timedelta(days=-1), "expired"),
+    ],
+)
+def test_the_time_that_is_left(left: timedelta, words: str) -> None:
+    assert expires_in(NOW + left, NOW) == words

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hatch_staged import repositories
-from hatch_staged.client import credentials
-from hatch_staged.client.credentials import TOKEN_USER, Credentials, LastUsers, Sources, SystemKeyring
 from hatch_staged.client.progress import unheard
 from hatch_staged.errors import ConfigurationError, NotAllowedError
 from hatch_staged.redaction import redact
@@ -22,7 +20,7 @@ from hatch_staged.repositories import LOCAL, Repository
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from hatch_staged.client.credentials import Authorizer
+    from hatch_staged.client.credentials import Authorizer, LastUsers
     from hatch_staged.client.transport import Transport
     from hatch_staged.client.trusted_publishing import Ambient
     from hatch_staged.client.upload_api import Client
@@ -107,6 +105,8 @@ class Connections:
 
         A person is asked for credentials only if `ask`.
         """
+        from hatch_staged.client.credentials import Credentials  # noqa: PLC0415 - see above
+
         found = self._credentials(repository, ask=ask)
         with self._client(repository, found) as client:
             yield client
@@ -125,9 +125,13 @@ class Connections:
 
     @property
     def _last_users(self) -> LastUsers:
+        from hatch_staged.client.credentials import LastUsers  # noqa: PLC0415 - see above
+
         return LastUsers(self.memory)
 
     def _credentials(self, repository: Repository, *, ask: bool) -> Authorizer:
+        from hatch_staged.client.credentials import TOKEN_USER, Credentials  # noqa: PLC0415 - see above
+
         if repository.name == LOCAL:
             # Its own token, whatever the options say: HATCH_INDEX_AUTH may be there for another index.
             return Credentials(TOKEN_USER, self.local.token())
@@ -138,9 +142,11 @@ class Connections:
         return self._found[asked_for]
 
     def _find_credentials(self, repository: Repository, user: str | None, *, ask: bool) -> Authorizer:
-        sources = Sources(
+        from hatch_staged.client import credentials  # noqa: PLC0415 - see above
+
+        sources = credentials.Sources(
             pypirc=_expanded("~/.pypirc"),
-            keyring=SystemKeyring(),
+            keyring=credentials.SystemKeyring(),
             last_users=self._last_users,
             trusted_publishing=lambda: self._trusted_publishing(repository),
             prompt=self.login.prompt if ask else None,

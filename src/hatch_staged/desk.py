@@ -45,17 +45,18 @@ class Desk:
     share_token: bool = True
     tokens: SessionTokens = field(default_factory=SessionTokens)
 
-    def read(self) -> StageFile:
+    def read(self, text: bytes | None = None) -> StageFile:
         """Return what the stage file says, with the session tokens that are not in it, as far as they are known.
 
-        Raises `ConfigurationError` if there is none, or a wrong one.
+        Its contents are `text` where they have been read.  Raises `ConfigurationError` if it is wrong or not there.
         """
-        return self.tokens.fill(stagefile.load(self.stage_file))
+        path = self.stage_file
+        return self.tokens.fill(stagefile.load(path) if text is None else stagefile.parse(text, path))
 
     @property
     def recent(self) -> Recent:
         """What the indexes have said a moment ago."""
-        return Recent(self.cache / "recent.json")
+        return Recent(self.cache)
 
     def telling(self, tell: Callable[[str], None]) -> Desk:
         """Return the same desk where `tell` takes a line on why an index is asked again."""

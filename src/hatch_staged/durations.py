@@ -1,9 +1,13 @@
-"""How long, as a person writes it: ``2h``, ``3d``, ``1d12h``."""
+"""How long, as a person writes it, ``2h``, ``3d``, ``1d12h``, and as one reads it."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _UNITS = {
     "d": timedelta(days=1),
@@ -34,3 +38,14 @@ def render(duration: timedelta) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"
+
+
+def expires_in(moment: datetime, now: datetime) -> str:
+    """Return how long it is until `moment`, in words: whole days, hours or minutes."""
+    left = moment - now
+    if left <= timedelta():
+        return "expired"
+    for unit, length in (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1))):
+        if count := left // length:
+            return f"expires in {count} {unit}{'s' if count > 1 else ''}"
+    return "expires in less than a minute"

@@ -5,8 +5,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from hatch_staged import lately
 from hatch_staged.stage import use
 from hatch_staged.stage.cache import Cache
+from hatch_staged.stage.liveness import Alive, Published
+from hatch_staged.stage.recent import Answer, key_of
+from hatch_staged.stage.use import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -14,24 +18,34 @@ if TYPE_CHECKING:
     from hatch_staged.desk import Desk
     from hatch_staged.stage.model import StagedRelease
     from hatch_staged.stage.selection import Interpreter
-    from hatch_staged.stage.use import Obtained, Standing
+    from hatch_staged.stage.use import Obtained
 
 
 def look(desk: Desk, releases: Iterable[StagedRelease] | None = None, *, recent: bool = False) -> tuple[Standing, ...]:
     """Return what has become of `releases`, by default those in the stage file; see `hatch_staged.stage.use.look`.
 
-    With `recent` an index that was asked a moment ago in this way is not asked again.
+    With `recent` an index that was asked in this way lately (see `hatch_staged.lately`) is not asked again.
     """
     chosen = tuple(desk.read().releases if releases is None else releases)
     if not recent:
         return tuple(_ask(desk, release) for release in chosen)
-    answers = [desk.recent.get(release, desk.now()) for release in chosen]
-    known = [answer for answer in answers if answer is not None]
-    if len(known) == len(chosen):
-        return tuple(known)
-    standings = tuple(_ask(desk, release) for release in chosen)
-    desk.recent.keep(standings, desk.now())
-    return standings
+    answers = {key_of(release): _still(desk, release) for release in chosen}
+    desk.recent.keep({key: answer for key, (answer, _) in answers.items()})
+    return tuple(standing for _, standing in answers.values())
+
+
+def _still(desk: Desk, release: StagedRelease) -> tuple[Answer, Standing]:
+    """Return what the index says of `release`, which may be what it said before."""
+    now = desk.now()
+    expired = release.expires_at is not None and release.expires_at <= now
+    before = None if expired else desk.recent.get(key_of(release))
+    answer, page = lately.again(before, release.stage, release.project, now)
+    if answer is None:
+        standing = _ask(desk, release)
+        urls = dict(standing.fate.urls) if isinstance(standing.fate, Published) else None
+        return Answer(now, isinstance(standing.fate, Alive), urls, page), standing
+    fate = Alive() if answer.alive else None if answer.urls is None else Published(answer.urls)
+    return answer, Standing(release, fate)
 
 
 def _ask(desk: Desk, release: StagedRelease) -> Standing:

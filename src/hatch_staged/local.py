@@ -1,4 +1,7 @@
-"""The embedded index on this machine: started when it is needed, on a port that it keeps, with a token of its own."""
+"""The embedded index on this machine: started when it is needed, on a port that it keeps, with a token of its own.
+
+What looks for it and starts it is imported where it does: a run in a staged environment may have no need of it.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
 from hatch_staged.errors import ConfigurationError, StagedError
-from hatch_staged.index import presence
 from hatch_staged.stage import private_files
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class LocalIndex:
 
         Raises `ConfigurationError` where the index is not installed, and `StagedError` where it does not start.
         """
+        from filelock import FileLock  # noqa: PLC0415 - see above
+
         require_index(otherwise=", or name another with --repo")
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(self.folder / "start.lock"):
@@ -65,6 +67,8 @@ class LocalIndex:
 
     def token(self) -> str:
         """Return the secret that uploads to this index need, made at its first start."""
+        from filelock import FileLock  # noqa: PLC0415 - see above
+
         kept = self.folder / "token"
         with FileLock(self.folder / "token.lock"):
             if not kept.exists():
@@ -113,6 +117,8 @@ class LocalIndex:
         )
 
     def _running(self) -> str | None:
+        from hatch_staged.index import presence  # noqa: PLC0415 - see above
+
         running = presence.running(self.folder)
         return None if running is None else f"{running.url}upload/"
 

@@ -7,16 +7,18 @@ import re
 from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
+# These patterns are compiled where they are used: a run in which nothing is shown does without.
+
 # Session tokens are capabilities that sit in the path (PEP 694, "Publishing Session Token").  They cannot be told
 # from the rest by their place, which is the index's choice, so by their shape: 128 bits or more in one run
 # (of base64, too, whose slashes are quoted in a path).
-_TOKEN_LIKE = re.compile(r"[A-Za-z0-9_~+/=-]{22,}")
+_LONG_RUN = r"[A-Za-z0-9_~+/=-]{22,}"
 # Two shapes that are as long and no tokens: what an index calls a file, and a normalized project name (words in lower
 # case, perhaps with a number, as in "opentelemetry-instrumentation-urllib3").  A token of words would pass for one.
-_FILE_NAME = re.compile(r"[A-Za-z0-9._+!-]+\.(whl|tar\.gz)(\.metadata)?")
-_PROJECT_NAME = re.compile(r"[a-z]{1,21}[0-9]{0,2}(-[a-z]{1,21}[0-9]{0,2})*")
+_FILE_NAME = r"[A-Za-z0-9._+!-]+\.(whl|tar\.gz)(\.metadata)?"
+_PROJECT_NAME = r"[a-z]{1,21}[0-9]{0,2}(-[a-z]{1,21}[0-9]{0,2})*"
 
-_URL = re.compile(r"https?://[^\s\"'<>]+")
+_URL = r"https?://[^\s\"'<>]+"
 
 # What this process knows and must not show.  One set for all, because a traceback, or what an index echoes, passes
 # through code that has no idea whose secret may be in it.
@@ -39,7 +41,7 @@ def scrub(text: str) -> str:
     for form in sorted(forms, key=len, reverse=True):
         if form in text:
             text = re.sub(_pattern(form), "***", text)
-    return _URL.sub(lambda match: redact(match.group()), text)
+    return re.sub(_URL, lambda match: redact(match.group()), text)
 
 
 @lru_cache
@@ -75,6 +77,6 @@ def _masked(path: str) -> str:
 def _is_token_like(segment: str) -> bool:
     if any(secret == segment or (len(secret) >= _SHORTEST and secret in segment) for secret in tuple(_HIDDEN)):
         return True
-    if _FILE_NAME.fullmatch(segment) or _PROJECT_NAME.fullmatch(segment):
+    if re.fullmatch(_FILE_NAME, segment) or re.fullmatch(_PROJECT_NAME, segment):
         return False
-    return _TOKEN_LIKE.search(segment) is not None
+    return re.search(_LONG_RUN, segment) is not None

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+def go_on() -> None:
+    """Raise nothing."""
+
+
+def stop() -> None:
+    raise StoppedError
+
+
 def for_ever(check: Callable[[], None]) -> None:
     while True:
         check()
@@ -116,15 +124,24 @@ def test_turns_are_taken_by_so_many_at_once() -> None:
     turns = Turns(1)
     looked = Event()
 
-    def stop() -> None:
+    def stop_looking() -> None:
         looked.set()
-        raise StoppedError
+        stop()
 
-    with turns.one(looked.clear), pytest.raises(StoppedError), turns.one(stop):
+    with turns.one(looked.clear), pytest.raises(StoppedError), turns.one(stop_looking):
         pytest.fail("two have it")
     assert looked.is_set()
     with turns.one(looked.clear):
         assert not looked.is_set()
+
+
+def test_a_turn_may_end_before_its_block_does() -> None:
+    turns = Turns(1)
+    with turns.one(go_on) as end:
+        end()
+        end()
+        with turns.one(go_on), pytest.raises(StoppedError), turns.one(stop):
+            pytest.fail("it ended twice")
 
 
 def test_what_fails_alone_too_is_a_failure() -> None:

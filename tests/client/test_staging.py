@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections import Counter
-from threading import Event, Lock
+from threading import Barrier, Event, Lock
 from typing import TYPE_CHECKING
 
 import pytest
@@ -635,6 +635,20 @@ def test_a_session_that_was_joined_stays(index: UploadServer, client: Client, ma
     with pytest.raises(ConflictError):
         stage(make_release(), client, jobs=1, reporter=Silent())
     assert index.status == "open"
+
+
+def test_while_the_answers_are_awaited_others_send(
+    index: UploadServer, client: Client, make_release: MakeRelease
+) -> None:
+    release = make_release(*(f"foo-1.0-{build}-py3-none-any.whl" for build in range(4)))
+    all_have_sent = Barrier(4, timeout=10)
+
+    def send(client: Client, file: FileUploadSession, artifact: Artifact, progress: Callable[[int], None]) -> None:
+        by_http_post_bytes(client, file, artifact, progress)
+        all_have_sent.wait()
+
+    stage(release, client, jobs=2, reporter=Silent(), senders={"http-post-bytes": send})
+    assert len(index.files) == 4
 
 
 def test_an_index_that_takes_one_upload_at_a_time(

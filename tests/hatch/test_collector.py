@@ -81,6 +81,23 @@ def test_a_matrix_is_staged_as_a_whole(types: Callable[..., dict[str, str]]) -> 
     assert (found["check.sweet"], found["check.sour"], found["other.sweet"]) == ("staged", "staged", "virtual")
 
 
+def test_one_environment_of_a_matrix(types: Callable[..., dict[str, str]], capsys: pytest.CaptureFixture[str]) -> None:
+    toml = """
+        [[tool.hatch.envs.check.matrix]]
+        flavor = ["sweet", "sour"]
+        [[tool.hatch.envs.default.matrix]]
+        size = ["small", "large"]
+        [[tool.hatch.envs.box.matrix]]
+        size = ["small"]
+        [tool.hatch.envs.box]
+        type = "container"
+    """
+    found = types('["check.sour", "large", "hatch-test.py3.12"]', toml)
+    assert {name for name, kind in found.items() if kind == "staged"} == {"check.sour", "large", "hatch-test.py3.12"}
+    assert refusal(types, '["check.sour", "check.bitter"]', toml, capsys).endswith("unknown environments: check.bitter")
+    assert refusal(types, '["box.small"]', toml, capsys).startswith("environment `box.small` has the type `container`")
+
+
 @pytest.mark.parametrize("envs", ['"default"', "[1]", "{default = true}"])
 def test_a_list_that_is_none(
     types: Callable[..., dict[str, str]], capsys: pytest.CaptureFixture[str], envs: str

@@ -203,6 +203,26 @@ def test_bytes_sent_again_replace_the_first(index: Index, alice: Principal, sess
     assert uploads.complete(index, alice, file.address).file.state is FileState.COMPLETED
 
 
+def test_bytes_that_cannot_be_deleted_cost_those_that_replace_them_nothing(
+    index: Index, alice: Principal, session: PublishingSession
+) -> None:
+    stuck: list[str] = []
+
+    class Stuck(MemoryObjects):
+        def delete(self, key: str) -> None:
+            if not stuck:
+                stuck.append(key)
+                raise OSError("it cannot be deleted")
+            super().delete(key)
+
+    index = replace(index, objects=Stuck())
+    file = uploading.create(index, alice, session, WHEEL)
+    uploading.send(index, alice, file, b"wrong")
+    with pytest.raises(OSError, match="cannot be deleted"):
+        uploading.send(index, alice, file, WHEEL.data)
+    assert uploads.complete(index, alice, file.address).file.state is FileState.COMPLETED
+
+
 @pytest.mark.parametrize("announced", [True, False])
 def test_more_bytes_than_declared_are_refused_at_once(
     index: Index, alice: Principal, session: PublishingSession, *, announced: bool

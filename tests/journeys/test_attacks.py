@@ -17,7 +17,7 @@ from tests.in_thread import InThread
 from tests.journeys import train
 from tests.journeys.train import LANTERN, WICK, make_wheel
 
-from hatch_staged.protocol.simple import CONTENT_TYPE
+from hatch_staged.protocol.media_types import SIMPLE
 from hatch_staged.protocol.states import SessionState
 from hatch_staged.stage import stagefile
 from hatch_staged.stage.model import StagedArtifact, StagedRelease, StageFile
@@ -250,7 +250,7 @@ def test_a_stage_of_a_stranger(
     stagefile.write(checkout / ".stage.toml", StageFile((release,)))
     listed = {"filename": STAGED.filename, "url": FILE, "hashes": {"sha256": STAGED.sha256}}
     body = json.dumps({"meta": {"api-version": "1.1"}, "name": LANTERN, "files": [listed]}).encode()
-    usual: Pages = {PAGE: (200, {"Content-Type": CONTENT_TYPE}, body), INSIDE: (200, {}, STAGED.data)}
+    usual: Pages = {PAGE: (200, {"Content-Type": SIMPLE}, body), INSIDE: (200, {}, STAGED.data)}
     with strangers({**usual, **pages}) as (proxy, asked):
         refused = teammate.hatch(*SHOW, cwd=checkout, HTTP_PROXY=proxy, http_proxy=proxy, NO_PROXY="", no_proxy="")
     assert_refused(refused, code, words)

@@ -1,4 +1,4 @@
-"""What an index has just said."""
+"""What an index has said lately."""
 
 from __future__ import annotations
 
@@ -9,77 +9,80 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_staged.protocol.states import SessionState
-from hatch_staged.stage.liveness import Alive, Published
-from hatch_staged.stage.recent import LIFE, Recent
-from hatch_staged.stage.use import Standing
+from hatch_staged.stage.recent import Answer, Recent, key_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.stage.conftest import MakeRelease
 
-    from hatch_staged.stage.model import StagedRelease
-
 NOW = datetime(2026, 11, 22, 7, tzinfo=timezone.utc)
+ALIVE = Answer(NOW, alive=True)
 
 
 @pytest.fixture
 def recent(tmp_path: Path) -> Recent:
-    return Recent(tmp_path / "cache" / "recent.json")
+    return Recent(tmp_path / "cache")
 
 
-@pytest.fixture
-def release(make_release: MakeRelease) -> StagedRelease:
-    return make_release()
-
-
-@pytest.mark.parametrize(
-    "fate", [Alive(), Published({"foo-1.2.0.tar.gz": "https://files.test/foo-1.2.0.tar.gz"}), None]
-)
-def test_an_answer_is_kept_for_its_life(recent: Recent, release: StagedRelease, fate: Alive | Published | None) -> None:
-    standing = Standing(release, fate)
-    assert recent.get(release, NOW) is None
-    recent.keep([standing], NOW)
-    for age in (timedelta(), LIFE):
-        assert recent.get(release, NOW + age) == standing
-    for age in (LIFE + timedelta(microseconds=1), timedelta(seconds=-1)):
-        assert recent.get(release, NOW + age) is None
+@pytest.mark.parametrize("page", ["0123", None])
+@pytest.mark.parametrize(("alive", "urls"), [(True, None), (False, None), (False, {"foo.whl": "https://files.test/"})])
+def test_answers_are_kept_until_others_are(
+    recent: Recent,
+    alive: bool,  # noqa: FBT001 - a table
+    urls: dict[str, str] | None,
+    page: str | None,
+) -> None:
+    answer = Answer(NOW, alive, urls, page)
+    assert recent.get("foo") is None
+    recent.keep({"foo": answer, "bar": ALIVE})
+    assert (recent.get("foo"), recent.get("bar"), recent.get("baz")) == (answer, ALIVE, None)
+    recent.keep({"bar": answer})
+    assert (recent.get("foo"), recent.get("bar")) == (None, answer)
     recent.forget()
     recent.forget()
-    assert recent.get(release, NOW) is None
+    assert recent.get("bar") is None
 
 
-def test_what_the_stage_file_says_otherwise_is_asked_again(recent: Recent, release: StagedRelease) -> None:
-    recent.keep([Standing(release, Alive())], NOW)
+def test_an_answer_counts_for_its_life() -> None:
+    life = timedelta(seconds=5)
+    for age in (timedelta(), life):
+        assert ALIVE.counts(NOW + age, life)
+    for age in (life + timedelta(microseconds=1), timedelta(seconds=-1)):
+        assert not ALIVE.counts(NOW + age, life)
+
+
+def test_what_the_stage_file_says_otherwise_has_another_key(make_release: MakeRelease) -> None:
+    release = make_release()
     assert release.expires_at is not None
-    for other in (
+    others = [
         replace(release, status=SessionState.PUBLISHED),
         replace(release, expires_at=release.expires_at + timedelta(days=1)),
         replace(release, stage="https://index.test/stage/def/simple/"),
-    ):
-        assert recent.get(other, NOW) is None
+        make_release("foo-1.2.0-py3-none-any.whl"),
+    ]
+    assert len({key_of(each) for each in (release, *others, make_release())}) == 5
+    assert "abc" not in key_of(release)
 
 
-def test_an_expiry_is_not_slept_through(recent: Recent, release: StagedRelease) -> None:
-    assert release.expires_at is not None
-    recent.keep([Standing(release, Alive())], release.expires_at - timedelta(seconds=1))
-    assert recent.get(release, release.expires_at) is None
+@pytest.mark.parametrize("text", ["", "[]", "[1]", "{}", "null", '{"foo": {}}', '{"foo": {"at": 1}}', "\udcff"])
+def test_a_broken_file_says_nothing(recent: Recent, text: str) -> None:
+    recent.keep({"foo": ALIVE})
+    recent.path.write_bytes(text.encode(errors="surrogateescape"))
+    assert recent.get("foo") is None
+    recent.keep({"foo": ALIVE})
+    assert recent.get("foo") == ALIVE
 
 
-def test_no_secret_is_written_down(recent: Recent, release: StagedRelease) -> None:
-    recent.keep([Standing(release, Alive())], NOW)
-    assert "abc" not in recent.path.read_text()
+def test_what_has_not_changed_is_not_written(recent: Recent) -> None:
+    recent.keep({"foo": ALIVE})
+    before = recent.path.stat().st_mtime_ns
+    recent.keep({"foo": ALIVE})
+    assert recent.path.stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "null"])
-def test_a_broken_file_says_nothing(recent: Recent, release: StagedRelease, text: str) -> None:
-    recent.keep([Standing(release, Alive())], NOW)
-    recent.path.write_text(text)
-    assert recent.get(release, NOW) is None
-
-
-def test_where_nothing_can_be_written_the_index_is_asked(tmp_path: Path, release: StagedRelease) -> None:
+def test_where_nothing_can_be_written_the_index_is_asked(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    recent = Recent(tmp_path / "file" / "recent.json")
-    recent.keep([Standing(release, Alive())], NOW)
-    assert recent.get(release, NOW) is None
+    recent = Recent(tmp_path / "file")
+    recent.keep({"foo": ALIVE})
+    assert recent.get("foo") is None

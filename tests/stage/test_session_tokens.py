@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from packaging.pylock import Pylock
 
 from hatch_staged.errors import ConfigurationError
-from hatch_staged.stage import session_tokens, stagefile
+from hatch_staged.stage import lock_documents, session_tokens, stagefile
 from hatch_staged.stage.model import InvalidEntryError, StageFile
 from hatch_staged.stage.session_tokens import PLACEHOLDER, VARIABLE, SessionTokens, filled, is_missing, withheld
 
@@ -45,7 +45,7 @@ def release(make_artifact: MakeArtifact, make_release: MakeRelease) -> StagedRel
 
 def test_a_stage_file_without_a_secret(release: StagedRelease) -> None:
     text = stagefile.dump(StageFile((release,)))
-    assert text.startswith(f"# {stagefile.HEADER_WITHOUT_SECRETS}\n")
+    assert text.startswith(f"# {lock_documents.HEADER_WITHOUT_SECRETS}\n")
     assert f'stage = "https://index.test/stage/{PLACEHOLDER}/simple/"' in text
     assert f'url = "https://index.test/stage/{PLACEHOLDER}/files/{WHEEL}"' in text
     assert "session-token" not in text
@@ -65,7 +65,7 @@ def test_what_has_no_stage_has_nothing_to_withhold(make_artifact: MakeArtifact, 
 
 def test_one_secret_is_enough_for_the_warning_on_top(release: StagedRelease, make_release: MakeRelease) -> None:
     text = stagefile.dump(StageFile((release, make_release("bar-1.0.tar.gz"))))
-    assert text.startswith(f"# {stagefile.HEADER}\n")
+    assert text.startswith(f"# {lock_documents.HEADER}\n")
     assert TOKEN not in text
 
 

@@ -53,24 +53,6 @@ def test_a_line_for_each_standing(make_release: MakeRelease) -> None:
     assert Standing(release, Published({})).describe(NOW) == "foo 1.2.0 as published (the bytes that were staged)"
 
 
-@pytest.mark.parametrize(
-    ("left", "words"),
-    [
-        (timedelta(days=2, hours=23), "expires in 2 days"),
-        (timedelta(days=1), "expires in 1 day"),
-        (timedelta(hours=23, minutes=59), "expires in 23 hours"),
-        (timedelta(hours=1), "expires in 1 hour"),
-        (timedelta(minutes=59), "expires in 59 minutes"),
-        (timedelta(seconds=60), "expires in 1 minute"),
-        (timedelta(seconds=59), "expires in less than a minute"),
-        (timedelta(), "expired"),
-        (timedelta(days=-1), "expired"),
-    ],
-)
-def test_the_time_that_is_left(left: timedelta, words: str) -> None:
-    assert use.expires_in(NOW + left, NOW) == words
-
-
 def test_looking(make_release: MakeRelease) -> None:
     release = make_release()
     asked = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Condition, Event, Semaphore, Thread
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -146,12 +146,14 @@ class Turns:
         self._free = Semaphore(most)
 
     @contextmanager
-    def one(self, meanwhile: Callable[[], None]) -> Iterator[None]:
-        """Wait for a turn, which ends with the block; `meanwhile` is called every now and then, and may raise."""
+    def one(self, meanwhile: Callable[[], None]) -> Iterator[Callable[[], None]]:
+        """Wait for a turn; `meanwhile` is called every now and then, and may raise.
+
+        It ends with the block, or when what this gives is called.
+        """
         while not self._free.acquire(timeout=_TICK):
             meanwhile()
-        try:
+        with ExitStack() as turn:
+            turn.callback(self._free.release)
             meanwhile()
-            yield
-        finally:
-            self._free.release()
+            yield turn.close

@@ -7,13 +7,13 @@ from typing import IO, TYPE_CHECKING, TypeVar
 from urllib.parse import urljoin
 
 import msgspec
-from packaging.utils import canonicalize_name
 
+from hatch_staged.client import pages
 from hatch_staged.client.answers import Asked, decode, printable
 from hatch_staged.client.conversation import HEADERS, Conversation, nothing
 from hatch_staged.client.transport import Repeat
 from hatch_staged.errors import ArtifactError, ProtocolError, StagedError, StageGoneError, UnreachableError
-from hatch_staged.protocol import messages, simple
+from hatch_staged.protocol import media_types, messages, simple
 from hatch_staged.protocol.mechanisms import names
 from hatch_staged.protocol.states import FileState, SessionState
 from hatch_staged.redaction import redact
@@ -34,7 +34,7 @@ _Page = TypeVar("_Page", simple.ProjectPage, simple.RootPage)
 
 _CHUNK = 256 * 1024
 
-_JSON_PAGES = (simple.CONTENT_TYPE, "application/json")
+_JSON_PAGES = (media_types.SIMPLE, "application/json")
 
 _CREATED = 201
 _ACCEPTED = 202
@@ -378,7 +378,7 @@ class Client:
         The URLs of its files are absolute, hash names and digests in lower case.  Raises `ProtocolError` for a page
         that is not the JSON of PEP 691.
         """
-        found = self._page(f"{url.rstrip('/')}/{canonicalize_name(project)}/", simple.ProjectPage)
+        found = self._page(pages.address(url, project), simple.ProjectPage)
         if found is None:
             return None
         page, base = found
@@ -397,7 +397,7 @@ class Client:
         return self._talk.surely(lambda: self._page_once(url, kind), nothing)
 
     def _page_once(self, url: str, kind: type[_Page]) -> tuple[_Page, str] | None:
-        answer = self._transport.fetch(url, headers={"Accept": simple.CONTENT_TYPE}, repeat=Repeat.UNSENT)
+        answer = self._transport.fetch(url, headers={"Accept": media_types.SIMPLE}, repeat=Repeat.UNSENT)
         if answer.status in _NOT_THERE:
             return None
         if not answer.successful:

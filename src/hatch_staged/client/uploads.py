@@ -215,13 +215,17 @@ class _Attempt:
             self.lease.watch()
             lease.watch()
 
-        def progress(n_bytes: int) -> None:
-            watch()
-            self.sent += n_bytes
-            self.reporter.advanced(self.artifact, n_bytes)
-
         try:
-            with self.turns.one(watch):
+            with self.turns.one(watch) as end_turn:
+
+                def progress(n_bytes: int) -> None:
+                    watch()
+                    self.sent += n_bytes
+                    self.reporter.advanced(self.artifact, n_bytes)
+                    if self.sent >= self.artifact.size:
+                        # while it waits for the answer, another one may send
+                        end_turn()
+
                 self.begin(self.artifact)
                 sender(self.client, file, self.artifact, progress)
         except (FailingError, GarbledError) as error:

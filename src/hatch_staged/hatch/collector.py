@@ -11,7 +11,7 @@ from hatch_staged.hatch import context
 from hatch_staged.hatch.display import reporting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 TYPE = "staged"
 #: The type of environment that a staged one replaces.
@@ -24,32 +24,46 @@ class StagedEnvironmentCollector(EnvironmentCollectorInterface):
 
     PLUGIN_NAME = "staged"
 
+    #: Those listed that can only be environments of a matrix, which are made after `finalize_config`.
+    _of_matrices: Sequence[str] = ()
+
     def finalize_config(self, config: dict[str, dict[str, Any]]) -> None:
-        """Give the listed environments the type `staged` if there is a stage file.
+        """Give the listed environments and matrices the type `staged` if there is a stage file.
 
         The others are told their own type outright: they would inherit ours from a listed template.
         """
         with reporting():
             if not context.stage_file_in_use(self.root):
                 return
-            envs = self._envs(config)
-            types = {name: _type_of(name, config) for name in config}
-            for name, kind in types.items():
-                if name in envs and kind != PLAIN_TYPE:
-                    raise ConfigurationError(
-                        f"environment `{name}` has the type `{kind}`, which cannot install a staged release",
-                        hint=f"take it out of {_FIELD}, or set HATCH_STAGED=off",
-                    )
-                config[name]["type"] = TYPE if name in envs else kind
+            envs = self._envs()
+            for name, kind in {name: _type_of(name, config) for name in config}.items():
+                config[name]["type"] = kind
+            _stage([name for name in envs if name in config], config)
+            self._of_matrices = [name for name in envs if name not in config]
 
-    def _envs(self, config: Mapping[str, object]) -> list[str]:
+    def finalize_environments(self, config: dict[str, dict[str, Any]]) -> None:
+        """Give it to the environments of matrices that are listed themselves."""
+        with reporting():
+            if unknown := [name for name in self._of_matrices if name not in config]:
+                raise ConfigurationError(f"{_FIELD} names unknown environments: {', '.join(unknown)}")
+            _stage(self._of_matrices, config)
+
+    def _envs(self) -> list[str]:
         envs = self.config.get("envs", ["default"])
         if not isinstance(envs, list) or not all(isinstance(name, str) for name in envs):
             raise ConfigurationError(f"{_FIELD} must be an array of strings")
-        unknown = [name for name in envs if name not in config]
-        if unknown:
-            raise ConfigurationError(f"{_FIELD} names unknown environments: {', '.join(unknown)}")
         return envs
+
+
+def _stage(names: Iterable[str], config: Mapping[str, dict[str, Any]]) -> None:
+    for name in names:
+        kind = config[name]["type"]
+        if kind not in {PLAIN_TYPE, TYPE}:
+            raise ConfigurationError(
+                f"environment `{name}` has the type `{kind}`, which cannot install a staged release",
+                hint=f"take it out of {_FIELD}, or set HATCH_STAGED=off",
+            )
+        config[name]["type"] = TYPE
 
 
 def _type_of(name: str, config: Mapping[str, Mapping[str, Any]]) -> str:

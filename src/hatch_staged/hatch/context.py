@@ -95,6 +95,11 @@ def stage_file_in_use(root: Path) -> bool:
     return os.path.lexists(stage_file(root, read_settings(app) if app is not None else settings.Settings()))
 
 
+def stage_file_of(app: Application) -> Path:
+    """Return the path of the stage file that this run follows; raise `ConfigurationError` for wrong settings."""
+    return stage_file(Path(app.project.location), read_settings(app))
+
+
 def open_desk(app: Application, options: IndexOptions, *, stage_file_option: str | None = None) -> Desk:
     """Return what the verbs work with; raise `ConfigurationError` for wrong settings."""
     # Hatch imports this module for every project that has our collector, with a stage file or without.
@@ -116,12 +121,10 @@ def open_desk(app: Application, options: IndexOptions, *, stage_file_option: str
         prompt=None if options.no_prompt or not at_terminal() else _prompt(app),
     )
     connections = Connections(configured.repos, LocalIndex(ours / "index"), login, ours / "last-users.json")
-    path = stage_file(Path(app.project.location), configured, stage_file_option)
-    cache = Path(app.cache_dir).absolute() / FOLDER
     return Desk(
-        path,
+        stage_file(Path(app.project.location), configured, stage_file_option),
         connections,
-        cache,
+        cache_folder(app),
         # Who types an index insists on it; a variable may be there for Hatch's own publisher.
         repo=options.repo if "repo" in options.typed else None,
         default_repo=options.repo or configured.repo,
@@ -129,6 +132,11 @@ def open_desk(app: Application, options: IndexOptions, *, stage_file_option: str
         share_token=configured.share_token,
         tokens=SessionTokens(ours / "session-tokens.json", os.environ),
     )
+
+
+def cache_folder(app: Application) -> Path:
+    """Return where downloads are kept, and what indexes have said lately."""
+    return Path(app.cache_dir).absolute() / FOLDER
 
 
 def local_index_folder(app: Application) -> Path:

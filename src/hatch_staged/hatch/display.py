@@ -13,10 +13,9 @@ import click
 from rich.console import Console
 from rich.filesize import decimal
 
-from hatch_staged.durations import render
+from hatch_staged.durations import expires_in, render
 from hatch_staged.errors import ConfigurationError, StagedError, one_line
 from hatch_staged.redaction import redact, scrub
-from hatch_staged.stage.use import expires_in
 
 if sys.version_info >= (3, 11):
     from tomllib import TOMLDecodeError

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -15,15 +16,16 @@ from hatch.env.utils import add_verbosity_flag
 from hatch.env.virtual import VirtualEnvironment
 from packaging.utils import canonicalize_name
 
-from hatch_staged import holding
-from hatch_staged.errors import StagedError
 from hatch_staged.hatch import context
 from hatch_staged.hatch.collector import TYPE
 from hatch_staged.hatch.context import IndexOptions
 from hatch_staged.hatch.display import reporting
 from hatch_staged.hatch.marker import Marker
+from hatch_staged.hatch.unchanged import is_unchanged
+from hatch_staged.stage import outline
+from hatch_staged.stage.outline import KeptOutlines
 
-# What installs is imported where it runs: most runs install nothing.
+# What looks and installs is imported where it runs: Hatch imports this module, too, where no environment is staged.
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from hatch_staged.desk import Desk
     from hatch_staged.hatch.locking import Lock
     from hatch_staged.stage.model import StagedRelease
+    from hatch_staged.stage.outline import Outline
     from hatch_staged.stage.use import Obtained, Standing
 
 
@@ -61,7 +64,7 @@ class StagedEnvironment(VirtualEnvironment):
     @contextmanager
     def app_status_creation(self) -> Iterator[None]:
         """Say what is tested, or that it cannot be, before anything is created."""
-        _ = self._standings
+        _ = self._told
         with super().app_status_creation():
             yield
 
@@ -91,7 +94,7 @@ class StagedEnvironment(VirtualEnvironment):
 
     def dependency_hash(self) -> str:
         """Return a hash of the dependencies, of what is staged, and of whether that is installed."""
-        _ = self._standings
+        _ = self._told
         ours = json.dumps([super().dependency_hash(), self._wanted, self._is_current], sort_keys=True)
         return sha256(ours.encode()).hexdigest()
 
@@ -106,6 +109,8 @@ class StagedEnvironment(VirtualEnvironment):
                 self._install_staged()
             super().sync_dependencies()
         if not self._is_current:
+            from hatch_staged.errors import StagedError  # noqa: PLC0415 - see above
+
             with reporting():
                 raise StagedError(
                     "another dependency, or the way of installing it, took the staged release out of the environment",
@@ -177,36 +182,88 @@ class StagedEnvironment(VirtualEnvironment):
             return context.open_desk(self.app, IndexOptions())
 
     @cached_property
+    def _kept(self) -> KeptOutlines:
+        """What an earlier run has kept of the stage file, if that had the same contents."""
+        with reporting():
+            path = context.stage_file_of(self.app)
+        text = b""
+        with suppress(OSError):  # what is wrong with it is told where it is read in earnest
+            text = path.read_bytes()
+        return KeptOutlines(Path(self.virtual_env_path) / "hatch-staged-outlines.json", text)
+
+    @cached_property
+    def _kept_outlines(self) -> tuple[Outline, ...] | None:
+        return self._kept.read()
+
+    @cached_property
     def _stage_file(self) -> tuple[StagedRelease, ...]:
         with reporting():
-            return self._desk.read().releases
+            return self._desk.read(self._kept.text or None).releases
+
+    @cached_property
+    def _outlines(self) -> tuple[Outline, ...]:
+        """What the stage file names."""
+        if self._kept_outlines is not None:
+            return self._kept_outlines
+        return tuple(outline.of(release) for release in self._stage_file)
 
     @property
     def _staged(self) -> frozenset[NormalizedName]:
         """The projects that the stage file names."""
-        return frozenset(release.project for release in self._stage_file)
+        return frozenset(release.project for release in self._outlines)
 
     @cached_property
-    def _releases(self) -> tuple[StagedRelease, ...]:
+    def _releases(self) -> tuple[Outline, ...]:
         """The releases that belong into this environment."""
         own = canonicalize_name(self.metadata.name)
         if self.skip_install and not any(
             canonicalize_name(d.name) == own for d in self.environment_dependencies_complex
         ):
-            return tuple(release for release in self._stage_file if release.project != own)
-        return self._stage_file
+            return tuple(release for release in self._outlines if release.project != own)
+        return self._outlines
 
     @cached_property
-    def _standings(self) -> tuple[Standing, ...]:
-        """What has become of the releases in the stage file; the first look says what is tested."""
+    def _told(self) -> bool:
+        """Whether it has been said what is tested: it is by the first look, which ends the run where nothing can be."""
         with reporting():
-            # Before anything is installed, the index is asked in any case.
-            standings = holding.look(self._desk, self._releases, recent=self._is_current)
-            for standing in standings:
+            if self._is_unchanged:
+                now = datetime.now(timezone.utc)
+                for release in self._releases:
+                    self.app.display_info(f"{self.name}: {release.describe(now)}")
+                return True
+            from hatch_staged import holding  # noqa: PLC0415 - see above
+
+            for standing in self._standings:
                 self.app.display_info(f"{self.name}: {standing.describe(self._desk.now())}")
                 # Even where all is installed: who tests must know that the bytes are no longer what was staged.
                 self._marker.verify(standing.release, holding.cache_of(self._desk, standing.release))
-        return standings
+            if self._is_current and all(release.shares_token for release in self._stage_file):
+                self._kept.write(self._outlines)
+        return True
+
+    @property
+    def _is_unchanged(self) -> bool:
+        """Whether all is as it was when an earlier run had looked at everything."""
+        if self._kept_outlines is None or not self._is_current:
+            return False
+        return is_unchanged(
+            self._releases,
+            self._kept,
+            marker=self._marker,
+            cache=context.cache_folder(self.app),
+            now=datetime.now(timezone.utc),
+        )
+
+    @cached_property
+    def _standings(self) -> tuple[Standing, ...]:
+        """What has become of the releases that belong into this environment."""
+        from hatch_staged import holding  # noqa: PLC0415 - see above
+
+        here = {release.project for release in self._releases}
+        releases = tuple(release for release in self._stage_file if release.project in here)
+        with reporting():
+            # Before anything is installed, the index is asked in any case.
+            return holding.look(self._desk, releases, recent=self._is_current)
 
     @property
     def _replaces_checkout(self) -> bool:
@@ -234,7 +291,7 @@ class StagedEnvironment(VirtualEnvironment):
             "lock": lock,
         }
 
-    @property
+    @cached_property
     def _marker(self) -> Marker:
         return Marker(Path(self.virtual_env_path))
 
@@ -246,6 +303,7 @@ class StagedEnvironment(VirtualEnvironment):
     @cached_property
     def _obtained(self) -> tuple[Obtained, ...]:
         """The artifacts for this environment's Python, verified and on this disk."""
+        from hatch_staged import holding  # noqa: PLC0415 - see above
         from hatch_staged.stage import selection  # noqa: PLC0415 - see above
 
         if not self._standings:

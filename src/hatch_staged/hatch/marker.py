@@ -3,47 +3,46 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from packaging.utils import canonicalize_name
 
 from hatch_staged.errors import WrongBytesError
-from hatch_staged.stage import precedence
-from hatch_staged.stage.cache import Cache, Signature
+from hatch_staged.stage.cache import Signature, location, signature_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from hatch_staged.stage.cache import Cache
     from hatch_staged.stage.model import StagedRelease
+    from hatch_staged.stage.outline import Outline
     from hatch_staged.stage.use import Obtained
 
 
-@dataclass(frozen=True)
 class Marker:
-    """The file ``hatch-staged.json`` in the virtual environment `folder`.
+    """The file ``hatch-staged.json`` in the virtual environment `folder`, read once.
 
     It says what is installed, once all of it is.  Without the file nothing has ever been installed.
     """
 
-    folder: Path
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     @property
     def wanted(self) -> object:
         """What `finish` was told to be wanted, or None if that is not, or not any more, what is installed."""
-        said = self._read()
-        records = said.get("installed", {})
+        records = self._said.get("installed", {})
         # by its text, not by its time: pip installs an sdist again, from the same file, beside anything else
         intact = all(_origin(self.folder / path) == origin for path, origin in records.items())
-        return said.get("wanted") if intact else None
+        return self._said.get("wanted") if intact else None
 
     def begin(self) -> bool:
         """Write down that an installation is under way; return whether something may be left of an earlier one."""
         before = self._path.exists()
-        self._path.write_text("{}", encoding="utf-8")
+        self._write({})
         return before
 
     def missing(self, obtained: Iterable[Obtained]) -> list[Obtained]:
@@ -63,6 +62,8 @@ class Marker:
 
         Raises `WrongBytesError` if one of them is not installed.
         """
+        from hatch_staged.stage import precedence  # noqa: PLC0415 - likewise
+
         records = self._records()
         cached, installed = {}, {}
         dist_infos = []
@@ -78,18 +79,30 @@ class Marker:
             dist_infos.append(record.parent)
             cached[one.project] = [one.artifact.filename, *one.signature]
         precedence.give(dist_infos)
-        text = json.dumps({"wanted": wanted, "cached": cached, "installed": installed})
-        self._path.write_text(text, encoding="utf-8")
+        self._write({"wanted": wanted, "cached": cached, "installed": installed})
 
     def verify(self, release: StagedRelease, cache: Cache) -> None:
         """Raise `WrongBytesError` if the artifact of `release` that was installed has other bytes in `cache` by now.
 
         One that is not in the cache any more is no reason to doubt.
         """
-        filename, *signature = self._read().get("cached", {}).get(release.project, [None])
+        filename, *signature = self._said.get("cached", {}).get(release.project, [None])
         for artifact in release.artifacts:
             if artifact.filename == filename:
                 cache.verify(artifact, Signature(*signature))
+
+    def is_untouched(self, releases: Iterable[Outline], cache: Path) -> bool:
+        """Whether `verify` has nothing to read: what was installed of `releases` is in the folder `cache` as it was."""
+        for release in releases:
+            filename, *signature = self._said.get("cached", {}).get(release.project, [None])
+            if filename not in release.files:
+                return False
+            try:
+                if signature_of(location(cache, release.files[filename], filename)) != Signature(*signature):
+                    return False
+            except OSError:
+                return False
+        return True
 
     @property
     def _path(self) -> Path:
@@ -97,6 +110,8 @@ class Marker:
 
     def _records(self) -> dict[Path, Path]:
         """Return, for each file that a distribution was installed from, its ``direct_url.json`` (PEP 610)."""
+        from urllib.request import url2pathname  # noqa: PLC0415 - likewise
+
         found = {}
         for record in self.folder.glob("[Ll]ib/**/site-packages/*.dist-info/direct_url.json"):
             url = urlsplit(json.loads(record.read_text(encoding="utf-8"))["url"])
@@ -104,12 +119,17 @@ class Marker:
                 found[Path(url2pathname(url.path))] = record
         return found
 
-    def _read(self) -> dict[str, Any]:
+    @cached_property
+    def _said(self) -> dict[str, Any]:
         try:
             return dict(json.loads(self._path.read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError):
             # not valid: an earlier run was killed while it wrote
             return {}
+
+    def _write(self, said: dict[str, Any]) -> None:
+        self._path.write_text(json.dumps(said), encoding="utf-8")
+        self._said = said
 
 
 def _origin(record: Path) -> str | None:

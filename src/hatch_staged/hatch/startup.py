@@ -1,4 +1,4 @@
-"""Gives Hatch the option ``--staged`` and the group ``stage``, which no plugin hook can.
+"""Gives Hatch the option ``--staged`` and the group ``stage``, which no plugin hook can, and a short way to our plugin.
 
 `hatch_staged.pth` is read whenever a Python of this environment starts, so it must cost nothing in a Python that is not
 Hatch: it looks at the arguments before it imports even this module.  From Python 3.15 on `hatch_staged.start` takes its
@@ -14,10 +14,17 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
+#: What of Hatch is extended, the name of a module and of something in it, and which module of ours extends it.
+_EXTENSIONS = (
+    ("hatch.cli", "hatch", "hatch_staged.hatch.commands"),
+    ("hatchling.plugin.manager", "ClassRegister", "hatch_staged.hatch.lookup"),
+)
+
+
 def install() -> None:
-    """Extend Hatch's commands once `hatch.cli` has been imported; a second call changes nothing."""
+    """Extend Hatch as soon as its modules have been imported; a second call changes nothing."""
     if _runs_hatch(sys.orig_argv) and not any(isinstance(finder, _HatchFinder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _HatchFinder())
+        sys.meta_path[:0] = [_HatchFinder(*extension) for extension in _EXTENSIONS]
 
 
 def _runs_hatch(arguments: "Sequence[str]") -> bool:
@@ -27,10 +34,15 @@ def _runs_hatch(arguments: "Sequence[str]") -> bool:
 
 
 class _HatchFinder:
-    """Finds `hatch.cli` once, as the other finders would, and extends the module when it has been executed."""
+    """Finds a module once, as the other finders would, and extends something in it when it has been executed."""
+
+    def __init__(self, module: str, extended: str, extension: str) -> None:
+        self._module = module
+        self._extended = extended
+        self._extension = extension
 
     def find_spec(self, name: str, *_: object) -> "ModuleSpec | None":
-        if name != "hatch.cli":
+        if name != self._module:
             return None
         sys.meta_path.remove(self)
 
@@ -42,16 +54,15 @@ class _HatchFinder:
 
             def execute_and_extend(module: "ModuleType") -> None:
                 execute(module)
-                _extend(module)
+                self._extend(module)
 
             spec.loader.exec_module = execute_and_extend  # type: ignore[method-assign]
         return spec
 
+    def _extend(self, module: "ModuleType") -> None:
+        from contextlib import suppress  # noqa: PLC0415 - see above
+        from importlib import import_module  # noqa: PLC0415 - see above
 
-def _extend(module: "ModuleType") -> None:
-    try:
-        from hatch_staged.hatch.commands import extend  # noqa: PLC0415 - see above
-
-        extend(module.hatch)
-    except Exception:  # noqa: BLE001, S110 - Hatch must go on working; `hatch publish -p staged` needs none of this
-        pass
+        # Hatch must go on working; `hatch publish -p staged` needs none of this
+        with suppress(Exception):
+            import_module(self._extension).extend(getattr(module, self._extended))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from functools import lru_cache
 
-from hatch_staged.protocol.simple import CONTENT_TYPE as JSON_TYPE
+from hatch_staged.protocol.media_types import SIMPLE as JSON_TYPE
 
 
 class Format(str, Enum):

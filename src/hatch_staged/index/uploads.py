@@ -5,6 +5,7 @@ A file upload session lives as long as its publishing session and is extended wi
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -147,7 +148,11 @@ class Reception:
 
         Raises `TooLargeError` as soon as there are more than declared; the file stays pending.
         """
-        await receiving.store(self._index.objects, self._key, self._counted(chunks), look=self._hash, keep=self._record)
+        before = await receiving.store(
+            self._index.objects, self._key, self._counted(chunks), look=self._hash, keep=self._record
+        )
+        if before.received is not None:
+            await asyncio.to_thread(_delete_object, self._index, before)
 
     async def _counted(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for chunk in chunks:
@@ -160,7 +165,8 @@ class Reception:
         for running in self._hashes.values():
             running.update(block)
 
-    def _record(self) -> None:
+    def _record(self) -> FileUpload:
+        """Let the file have what was stored, and return it as it was before."""
         digests = {algorithm: running.hexdigest() for algorithm, running in sorted(self._hashes.items())}
         received = Received(object_key=self._key, size=self._size, hashes=digests)
         with self._index.database.writing() as tx:
@@ -169,7 +175,7 @@ class Reception:
             session_after(found.session.state, SessionEvent.CHANGE)
             file_after(found.file.state, FileEvent.TRANSFER)
             file_rows.record_received(tx, found.file.id, received)
-        _delete_object(self._index, found.file)
+            return found.file
 
 
 def attest(index: Index, principal: Principal, address: FileAddress, raw: bytes) -> None:

@@ -6,12 +6,13 @@ Unknown keys are ignored, as the versioning of the API wants it.  `decode` raise
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
 from hatch_staged.protocol.states import FileState, SessionState
+from hatch_staged.protocol.times import in_utc
 
 #: "all non-file-upload requests defined in this PEP MUST include a Content-Type header value of"
 CONTENT_TYPE = "application/vnd.pypi.upload.v2+json"
@@ -20,14 +21,6 @@ API_VERSION: Literal["2.0"] = "2.0"
 
 #: "MUST represent a UTC timestamp using the 'Zulu' (i.e. Z) marker, and use only whole seconds"
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
-
-
-def in_utc(moment: datetime) -> datetime:
-    """Return `moment` in UTC; raise `ValueError` where that is beyond the calendar."""
-    try:
-        return moment.astimezone(timezone.utc)
-    except OverflowError:
-        raise ValueError("in UTC it is before the year 1, or after the year 9999") from None
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", omit_defaults=True):

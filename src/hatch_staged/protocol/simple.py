@@ -12,7 +12,6 @@ import msgspec
 from hatch_staged.protocol.messages import Timestamp
 from hatch_staged.protocol.states import SessionState
 
-CONTENT_TYPE = "application/vnd.pypi.simple.v1+json"
 #: Version 1.1 is PEP 700: ``versions``, ``size`` and ``upload-time``; 1.3 is PEP 740: ``provenance``.  What 1.2 has
 #: (PEP 708), an index need not have.
 API_VERSION = "1.3"

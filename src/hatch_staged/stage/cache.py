@@ -6,8 +6,6 @@ import hashlib
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from filelock import FileLock
-
 from hatch_staged.errors import StagedError, WrongBytesError
 from hatch_staged.redaction import redact
 
@@ -48,7 +46,7 @@ class Cache:
 
     def path(self, artifact: StagedArtifact) -> Path:
         """Return where `artifact` is, or would be."""
-        return self._bucket(artifact) / artifact.sha256 / artifact.filename
+        return location(self._folder, artifact.sha256, artifact.filename)
 
     def get(self, artifact: StagedArtifact, url: str | None = None) -> Cached:
         """Return where `artifact` is, verified; download it from `url` (default: its own) if it is not there.
@@ -56,12 +54,15 @@ class Cache:
         Raises `WrongBytesError` if size or any hash differ, of a cached file too; `StagedError` if there is nowhere to
         download it from or the cache cannot be written; and what `fetch` raises.  A failure leaves nothing behind.
         """
+        from filelock import FileLock  # noqa: PLC0415 - most runs only verify
+
         target = self.path(artifact)
         try:
             # only the owner may look: these bytes are not public yet
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._bucket(artifact).mkdir(parents=True, exist_ok=True)
-            with FileLock(self._bucket(artifact) / f"{artifact.sha256}.lock"):
+            bucket = target.parent.parent
+            bucket.mkdir(parents=True, exist_ok=True)
+            with FileLock(bucket / f"{artifact.sha256}.lock"):
                 signature = self.verify(artifact) or self._download(artifact, url or artifact.url, target)
         except OSError as error:
             raise StagedError(f"cannot use the cache: {error.strerror or error}", where=str(target)) from error
@@ -75,7 +76,7 @@ class Cache:
         """
         target = self.path(artifact)
         try:
-            signature = _signature(target)
+            signature = signature_of(target)
             if signature == seen and signature.size == artifact.size:
                 return signature
             with target.open("rb") as file:
@@ -86,9 +87,6 @@ class Cache:
             what = f"the cached {artifact.filename} is not what was staged: {wrong}"
             raise WrongBytesError(what, where=str(target), hint="remove the file and run again")
         return signature
-
-    def _bucket(self, artifact: StagedArtifact) -> Path:
-        return self._folder / "sha256" / artifact.sha256[:2]
 
     def _download(self, artifact: StagedArtifact, url: str | None, target: Path) -> Signature:
         if url is None:
@@ -106,13 +104,19 @@ class Cache:
                 raise WrongBytesError(what, where=redact(url), hint="ask whoever staged it; install nothing from there")
             target.parent.mkdir(exist_ok=True)
             partial.replace(target)
-            return _signature(target)
+            return signature_of(target)
         finally:
             with suppress(FileNotFoundError):
                 partial.unlink()
 
 
-def _signature(path: Path) -> Signature:
+def location(folder: Path, sha256: str, filename: str) -> Path:
+    """Return where the cache in `folder` has the artifact with that hash and name, or would have it."""
+    return folder / "sha256" / sha256[:2] / sha256 / filename
+
+
+def signature_of(path: Path) -> Signature:
+    """Return the signature of the file at `path`; raise `FileNotFoundError` if there is none."""
     status = path.stat()
     return Signature(status.st_size, status.st_mtime_ns, status.st_ino)
 

@@ -18,7 +18,7 @@ from rich.filesize import decimal
 
 from hatch_staged.errors import one_line
 from hatch_staged.redaction import redact
-from hatch_staged.stage import session_tokens, stagefile
+from hatch_staged.stage import lock_documents, session_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -74,8 +74,8 @@ def is_pylock_name(name: str) -> bool:
 
 def pylock(found: Sequence[Available]) -> str:
     """Return a lock document (PEP 751) of the releases, and of nothing that they depend on."""
-    tables = [stagefile.package_table(each.release, each.urls) for each in found]
-    return stagefile.lock_document(_header(found), tables)
+    tables = [lock_documents.package_table(each.release, each.urls) for each in found]
+    return lock_documents.lock_document(_header(found), tables)
 
 
 def requirements(chosen: Iterable[tuple[Available, StagedArtifact]], python: str | None) -> str:

@@ -9,18 +9,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from packaging.pylock import Package, PackageSdist, PackageWheel
 from packaging.utils import canonicalize_name
 
 from hatch_staged.protocol.distributions import Distribution, Kind, parse_filename
-from hatch_staged.protocol.messages import in_utc
+from hatch_staged.protocol.times import in_utc
 from hatch_staged.protocol.versions import LONGEST
 from hatch_staged.redaction import hide, redact
+from hatch_staged.stage.outline import TOOL_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from packaging.pylock import Package
     from packaging.specifiers import SpecifierSet
     from packaging.utils import NormalizedName
     from packaging.version import Version
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 #: PEP 751: "the version of the lock file format"
 LOCK_VERSION = "1.0"
-#: The facts that PEP 751 has no key for are in this table of a ``[[packages]]`` entry's ``tool``.
-TOOL_NAME = "hatch-staged"
 TOOL_TABLE = f"tool.{TOOL_NAME}"
 
 _HASH_NAME = re.compile(r"[a-z0-9_-]+")
@@ -176,6 +175,8 @@ class StagedRelease:
 
     def package(self) -> Package:
         """Return what PEP 751 knows of the release."""
+        from packaging.pylock import Package, PackageSdist, PackageWheel  # noqa: PLC0415 - most runs choose nothing
+
         wheels = [
             PackageWheel(name=wheel.filename, url=wheel.url, path=wheel.path, size=wheel.size, hashes=wheel.hashes)
             for wheel in self.of_kind(Kind.WHEEL)

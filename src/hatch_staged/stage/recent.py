@@ -1,78 +1,77 @@
-"""What has become of stages, as their indexes have just said: for runs that follow each other closely."""
+"""What has become of stages, as their indexes have said lately: for runs that follow each other closely."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
-
-from hatch_staged.stage.liveness import Alive, Published
-from hatch_staged.stage.use import Standing
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
     from pathlib import Path
 
     from hatch_staged.stage.model import StagedRelease
 
-#: How long an answer counts.  Whoever cancels a stage and sees it tested after this may wonder; before, hardly.
-LIFE = timedelta(seconds=2)
+
+class Answer(NamedTuple):
+    """What an index said `at` that time.
+
+    `alive` is whether the stage is there; `urls` are those of the published files, by their names.  An index that said
+    nothing said neither.  `page` is the fingerprint of the page that it said it with; None
+    where that is not known.
+    """
+
+    at: datetime
+    alive: bool
+    urls: dict[str, str] | None = None
+    page: str | None = None
+
+    def counts(self, now: datetime, life: timedelta) -> bool:
+        """Whether it is not older than `life`."""
+        # a clock that was put back makes it look as if it were from the future
+        return timedelta() <= now - self.at <= life
 
 
-@dataclass(frozen=True)
 class Recent:
-    """The file `path` with the last answers, those of an index that gave none among them."""
+    """The file in `folder` with the last answers, those of an index that gave none among them."""
 
-    path: Path
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "recent.json"
 
-    def get(self, release: StagedRelease, now: datetime) -> Standing | None:
-        """Return what has become of `release`, if an index has been asked a moment ago."""
-        if release.expires_at is not None and release.expires_at <= now:
-            return None
-        try:
-            entry = self._read()[_key(release)]
-            age = now - datetime.fromisoformat(entry["at"])
-            # a clock that was put back makes it look as if it were from the future
-            return Standing(release, _fate(entry)) if timedelta() <= age <= LIFE else None
-        except (KeyError, TypeError, ValueError):
-            return None
+    def get(self, key: str) -> Answer | None:
+        """Return what was said last of the release that `key_of` gave this key, None if nothing is known."""
+        return self._read().get(key)
 
-    def keep(self, standings: Iterable[Standing], now: datetime) -> None:
-        """Write down `standings`, in place of what there was; where that is impossible, the indexes are asked again."""
-        entries = {_key(standing.release): {"at": now.isoformat(), **_entry(standing)} for standing in standings}
+    def keep(self, answers: Mapping[str, Answer]) -> None:
+        """Write down `answers`, in place of what there was; where that is impossible, the indexes are asked again."""
+        if answers == self._read():
+            return
+        entries = {key: {**answer._asdict(), "at": answer.at.isoformat()} for key, answer in answers.items()}
         with suppress(OSError):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # whoever reads half of it asks
             self.path.write_text(json.dumps(entries), encoding="utf-8")
+
+    def _read(self) -> dict[str, Answer]:
+        try:
+            entries: dict[str, Any] = dict(json.loads(self.path.read_text(encoding="utf-8")))
+            return {key: _parsed(**entry) for key, entry in entries.items()}
+        except (OSError, TypeError, ValueError):
+            return {}
 
     def forget(self) -> None:
         """Have the indexes asked again: somebody has just changed something there."""
         with suppress(OSError):
             self.path.unlink()
 
-    def _read(self) -> dict[str, dict[str, Any]]:
-        try:
-            return dict(json.loads(self.path.read_text(encoding="utf-8")))
-        except OSError:
-            return {}
+
+def _parsed(*, at: str, **rest: Any) -> Answer:
+    return Answer(datetime.fromisoformat(at), **rest)
 
 
-def _key(release: StagedRelease) -> str:
+def key_of(release: StagedRelease) -> str:
     """Return what names the entry of the stage file, without a secret."""
     parts = (release.index, release.stage, release.session, release.digest, release.status.value, release.expires_at)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
-
-
-def _entry(standing: Standing) -> dict[str, object]:
-    if isinstance(standing.fate, Published):
-        return {"published": dict(standing.fate.urls)}
-    return {"alive": standing.fate is not None}
-
-
-def _fate(entry: dict[str, Any]) -> Alive | Published | None:
-    if "published" in entry:
-        return Published(dict(entry["published"]))
-    return Alive() if entry["alive"] else None
+    return sha256(repr(parts).encode()).hexdigest()

@@ -17,7 +17,8 @@ from packaging.version import Version
 
 from hatch_staged.errors import ConfigurationError, StagedError
 from hatch_staged.protocol.distributions import Kind
-from hatch_staged.stage.model import LOCK_VERSION, TOOL_NAME
+from hatch_staged.stage.model import LOCK_VERSION
+from hatch_staged.stage.outline import TOOL_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

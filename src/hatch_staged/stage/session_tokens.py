@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
-from filelock import FileLock
-
 from hatch_staged.errors import ConfigurationError, StagedError
 from hatch_staged.stage import private_files
 from hatch_staged.stage.model import TOOL_TABLE, InvalidEntryError, StagedRelease, StageFile
@@ -120,6 +118,8 @@ class SessionTokens:
         """Write down the token of `release`; where that is impossible, the variable has to do."""
         if self.path is None or release.stage is None or release.session_token is None:
             return
+        from filelock import FileLock  # noqa: PLC0415 - most runs remember nothing
+
         with suppress(OSError, StagedError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self.path.with_suffix(".lock")):

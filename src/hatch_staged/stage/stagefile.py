@@ -9,27 +9,25 @@ import sys
 from collections.abc import Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-import tomlkit
 from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock, PylockValidationError
 from packaging.version import InvalidVersion, Version
 
 from hatch_staged.errors import ConfigurationError
-from hatch_staged.protocol.distributions import Kind
 from hatch_staged.protocol.states import SessionState
 from hatch_staged.protocol.versions import parse_version
 from hatch_staged.stage import private_files, session_tokens
 from hatch_staged.stage.model import (
     LOCK_VERSION,
-    TOOL_NAME,
     TOOL_TABLE,
     InvalidEntryError,
     StagedArtifact,
     StagedRelease,
     StageFile,
 )
+from hatch_staged.stage.outline import TOOL_NAME
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -37,15 +35,10 @@ else:
     import tomli as tomllib
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from tomlkit.items import InlineTable, Table
-
 __all__ = ["InvalidEntryError", "StageFile", "StagedArtifact", "StagedRelease", "dump", "load", "parse", "write"]
-
-HEADER = "Written by hatch-staged. Whoever holds this file can install this unpublished release."
-HEADER_WITHOUT_SECRETS = f"Written by hatch-staged. No secret is in it: it is of use with {session_tokens.VARIABLE}."
 
 _MEND = "mend it, or remove it and write it anew with 'hatch publish --staged' or 'hatch stage pull'"
 
@@ -55,14 +48,12 @@ _Value = TypeVar("_Value", str, datetime)
 def load(path: Path) -> StageFile:
     """Return what the stage file at `path` says; raise `ConfigurationError` as `parse` does, or if it is not there."""
     try:
-        text = path.read_bytes().decode()
+        text = path.read_bytes()
     except FileNotFoundError:
         hint = "'hatch publish --staged' or 'hatch stage pull' writes one"
         raise ConfigurationError("there is no stage file", where=str(path), hint=hint) from None
     except OSError as error:
         raise ConfigurationError(f"cannot read the stage file: {error.strerror}", where=str(path)) from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"the stage file is not UTF-8: {error}", where=str(path), hint=_MEND) from None
     return parse(text, path)
 
 
@@ -74,14 +65,16 @@ def write(path: Path, stage_file: StageFile) -> None:
     private_files.write(path, dump(stage_file), "the stage file")
 
 
-def parse(text: str, where: Path | str) -> StageFile:
+def parse(text: str | bytes, where: Path | str) -> StageFile:
     """Return what `text`, the contents of the stage file `where`, says.
 
     Raises `ConfigurationError` with the key that is wrong if it is no TOML, no lock document of PEP 751 of a version
     that we know, or no stage file.
     """
     try:
-        raw = tomllib.loads(text)
+        raw = tomllib.loads(text if isinstance(text, str) else text.decode())
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"the stage file is not UTF-8: {error}", where=str(where), hint=_MEND) from None
     except (ValueError, RecursionError) as error:  # for a number of thousands of digits it is no TOMLDecodeError
         raise ConfigurationError(f"the stage file is not TOML: {error}", where=str(where), hint=_MEND) from None
     try:
@@ -98,29 +91,9 @@ def dump(stage_file: StageFile) -> str:
 
     Raises `ConfigurationError` if a session token cannot be left out that shall be.
     """
-    shared = not stage_file.releases or any(release.shares_token for release in stage_file.releases)
-    tables = []
-    for release in stage_file.releases:
-        written = release if release.shares_token else session_tokens.withheld(release)
-        table = package_table(written, {artifact.filename: artifact.url for artifact in written.artifacts})
-        tool = tomlkit.table(is_super_table=True)
-        tool[TOOL_NAME] = _tool_table(written)
-        table["tool"] = tool
-        tables.append(table)
-    return lock_document(HEADER if shared else HEADER_WITHOUT_SECRETS, tables)
+    from hatch_staged.stage import lock_documents  # noqa: PLC0415 - most runs only read
 
-
-def lock_document(header: str, packages: Iterable[Table]) -> str:
-    """Return the text of a lock document of PEP 751 with the comment `header` on top and these `packages`."""
-    document = tomlkit.document()
-    document.add(tomlkit.comment(header))
-    document["lock-version"] = LOCK_VERSION
-    document["created-by"] = TOOL_NAME
-    entries = tomlkit.aot()
-    for package in packages:
-        entries.append(package)
-    document["packages"] = entries if len(entries) else tomlkit.array()
-    return tomlkit.dumps(document)
+    return lock_documents.of_stage_file(stage_file)
 
 
 def _stage_file(raw: Mapping[str, object]) -> StageFile:
@@ -221,55 +194,3 @@ def _below(prefix: str) -> Iterator[None]:
         yield
     except InvalidEntryError as error:
         raise InvalidEntryError(f"{prefix}.{error.key}", error.sentence) from None
-
-
-def package_table(release: StagedRelease, urls: Mapping[str, str | None]) -> Table:
-    """Return what PEP 751 knows of `release`, whose files are at `urls`, by their names."""
-    table = tomlkit.table()
-    table["name"] = release.project
-    table["version"] = str(release.version)
-    if release.requires_python is not None:
-        table["requires-python"] = str(release.requires_python)
-    if wheels := release.of_kind(Kind.WHEEL):
-        array = tomlkit.array()
-        for wheel in wheels:
-            array.add_line(_artifact_table(wheel, urls[wheel.filename]), indent="  ")
-        array.add_line(indent="")
-        table["wheels"] = array
-    for sdist in release.of_kind(Kind.SDIST):
-        table["sdist"] = _artifact_table(sdist, urls[sdist.filename])
-    return table
-
-
-def _artifact_table(artifact: StagedArtifact, url: str | None) -> InlineTable:
-    table = tomlkit.inline_table()
-    table["name"] = artifact.filename
-    if url is not None:
-        table["url"] = url
-    if artifact.path is not None:
-        table["path"] = artifact.path
-    table["size"] = artifact.size
-    if artifact.upload_time is not None:
-        table["upload-time"] = artifact.upload_time.astimezone(timezone.utc)
-    hashes = tomlkit.inline_table()
-    hashes.update(sorted(artifact.hashes.items()))
-    table["hashes"] = hashes
-    return table
-
-
-def _tool_table(release: StagedRelease) -> Table:
-    table = tomlkit.table()
-    table["index"] = release.index
-    if release.session is not None:
-        table["session"] = release.session
-    if release.stage is not None:
-        table["stage"] = release.stage
-    if release.session_token is not None:
-        table["session-token"] = release.session_token
-    table["status"] = release.status.value
-    if release.expires_at is not None:
-        table["expires-at"] = release.expires_at.astimezone(timezone.utc)
-    table["digest"] = release.digest
-    if release.expected:
-        table["expected"] = list(release.expected)
-    return table

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from hatch_staged.durations import expires_in
 from hatch_staged.errors import UnreachableError
-from hatch_staged.stage import liveness, selection, session_tokens
+from hatch_staged.stage import liveness, outline, session_tokens
 from hatch_staged.stage.liveness import Alive, Published
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ class Standing:
         name = f"{self.release.project} {self.release.version}"
         if isinstance(self.fate, Published):
             return f"{name} as published (the bytes that were staged)"
-        expiry = [] if self.release.expires_at is None else [expires_in(self.release.expires_at, now)]
         if self.fate is None:
+            expiry = [] if self.release.expires_at is None else [expires_in(self.release.expires_at, now)]
             return f"{name} from the stage ({'; '.join(['its index cannot be reached', *expiry])})"
-        return f"{name} from the stage ({', '.join([self.release.status.value, *expiry])})"
+        return outline.of(self.release).describe(now)
 
 
 @dataclass(frozen=True)
@@ -84,20 +84,11 @@ def obtain(standing: Standing, interpreter: Interpreter, cache: Cache) -> Obtain
     Raises `StagedError` if none fits, `WrongBytesError` for bytes that are not the staged ones, `NotAllowedError` where
     the session token is not known, `UnreachableError`.
     """
+    from hatch_staged.stage import selection  # noqa: PLC0415 - most runs choose nothing
+
     artifact = selection.choose(standing.release, interpreter)
     url = standing.fate.urls[artifact.filename] if isinstance(standing.fate, Published) else None
     if url is None and session_tokens.is_missing(standing.release) and cache.verify(artifact) is None:
         raise liveness.locked(standing.release)
     path, signature = cache.get(artifact, url)
     return Obtained(artifact, path, signature)
-
-
-def expires_in(moment: datetime, now: datetime) -> str:
-    """Return how long it is until `moment`, in words: whole days, hours or minutes."""
-    left = moment - now
-    if left <= timedelta():
-        return "expired"
-    for unit, length in (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1))):
-        if count := left // length:
-            return f"expires in {count} {unit}{'s' if count > 1 else ''}"
-    return "expires in less than a minute"

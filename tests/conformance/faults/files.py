@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import bindparam, select
 from tests.conformance.configurations import DEFERRED
 from tests.conformance.faults.changes import (
     answer,
@@ -38,6 +39,8 @@ from hatch_staged.protocol.states import FileEvent, FileState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_OF_SESSION = schema.files.c.session_id == bindparam("session_id")
 
 
 def _nothing(_sound: object) -> Callable[..., None]:
@@ -233,7 +236,7 @@ FILES = (
     ),
     mutant(
         "a deleted file stays listed",
-        replaced(file_rows, "_present", lambda _sound: lambda session_id: (schema.files.c.session_id == session_id,)),
+        replaced(file_rows, "_ALL_OF_SESSION", lambda sound: select(*sound.selected_columns).where(_OF_SESSION)),
         "SESSION-FILES-06",
         "SESSION-FILES-07",
     ),
