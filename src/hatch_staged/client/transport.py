@@ -46,6 +46,10 @@ MAX_BODY_SIZE = 64 * 1024 * 1024
 #: A page or a file is at most this many redirects away.
 MAX_REDIRECTS = 5
 
+#: A file comes with at least so many bytes per second, as an average of so many seconds.
+_SLOWEST = 1024
+_AVERAGE_SECONDS = 60.0
+
 _CHUNK = 256 * 1024
 
 # The embedded index and the tests of a company's index are on this machine, which no proxy can reach.
@@ -185,10 +189,14 @@ class Transport:
 
     @contextmanager
     def stream(self, url: str, *, headers: Mapping[str, str]) -> Iterator[tuple[Answer, Iterator[bytes]]]:
-        """GET like `fetch`, but where the answer is successful give its body in pieces, as they arrive."""
+        """GET like `fetch`, but where the answer is successful give its body in pieces, as they arrive.
+
+        It may take its time, but not less than `_SLOWEST`, which is `FailingError`.
+        """
         wanted = {**headers, "Accept-Encoding": "identity"}
         response, answer = self._follow(url, wanted, Repeat.ALWAYS, whole=False)
         try:
+            response.stream = _Steady(cast("httpx2.SyncByteStream", response.stream), url, self.waiter.now)
             yield answer, _pieces(response)
         finally:
             response.close()
@@ -306,6 +314,30 @@ class _Timed(httpx2.SyncByteStream):
             if self._now() > end:
                 what = f"the index is too slow: its answer is not complete after {self._seconds:.0f} seconds"
                 raise FailingError(what, where=redact(self._url), hint="try again later")
+            yield piece
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _Steady(httpx2.SyncByteStream):
+    """A body as it arrives, of any length: one that drips, a byte before each time-out, would never end."""
+
+    def __init__(self, stream: httpx2.SyncByteStream, url: str, now: Callable[[], datetime]) -> None:
+        self._stream = stream
+        self._url = url
+        self._now = now
+
+    def __iter__(self) -> Iterator[bytes]:
+        since, size = self._now(), 0
+        for piece in self._stream:
+            size += len(piece)
+            seconds = (self._now() - since).total_seconds()
+            if seconds > _AVERAGE_SECONDS:
+                if size < _SLOWEST * seconds:
+                    what = f"the index is too slow: {size} bytes of a file in {seconds:.0f} seconds"
+                    raise FailingError(what, where=redact(self._url), hint="try again later")
+                since, size = self._now(), 0
             yield piece
 
     def close(self) -> None:
