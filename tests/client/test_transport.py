@@ -118,7 +118,8 @@ def test_where_nobody_listens_any_request_is_made_again(pauses: Pauses, repeat: 
         transport.exchange("POST", endpoint, headers={}, repeat=repeat)
 
     assert pauses == [0.5, 1.0, 2.0]
-    assert caught.value.hint
+    # somebody may have been given the stage file of another machine's own index
+    assert "the local index of another one cannot be reached from here" in caught.value.hint
 
 
 def test_content_is_made_anew_for_each_attempt(index: UploadServer, transport: Transport) -> None:

@@ -53,7 +53,7 @@ _AVERAGE_SECONDS = 60.0
 _CHUNK = 256 * 1024
 
 # The embedded index and the tests of a company's index are on this machine, which no proxy can reach.
-_LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+_LOOPBACK = {"127.0.0.1": "all://127.0.0.1", "localhost": "all://localhost", "::1": "all://[::1]"}
 
 # They log every URL, and session tokens are in URLs; `hatch -vv` would show them.
 for _name in ("httpx2", "httpcore2"):
@@ -370,7 +370,7 @@ def _connections(tls: ssl.SSLContext, timeout: float) -> httpx2.Client:
             verify=tls,
             timeout=timeout,
             headers={"User-Agent": f"hatch-staged/{__version__}"},
-            mounts=dict.fromkeys(_LOOPBACK),
+            mounts=dict.fromkeys(_LOOPBACK.values()),
             follow_redirects=False,
         )
     except (ImportError, ValueError, httpx2.InvalidURL):
@@ -420,6 +420,8 @@ def _unreachable(error: httpx2.RequestError, url: str) -> StagedError:
     hint = "is the URL right, and the index up?"
     if _certificate_refused(error):
         hint = "--ca-cert names the authority that signed the certificate of the index"
+    elif isinstance(error, httpx2.ConnectError) and urlsplit(url).hostname in _LOOPBACK:
+        hint = "is the index up? It is on this machine: the local index of another one cannot be reached from here"
     # h11 quotes a header that it cannot send, and that one may be the secret
     local = isinstance(error, httpx2.LocalProtocolError)
     # of a peer that breaks the rules it quotes the line, with a token perhaps
