@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from hatch_staged.errors import ConfigurationError, StagedError
+from hatch_staged.redaction import without_secrets
 from hatch_staged.stage import selection
 
 if TYPE_CHECKING:
@@ -110,8 +111,8 @@ def variables(inherited: Mapping[str, str], tokens: Collection[str]) -> dict[str
     install into: nothing that is staged gets into the Python of the system.
     """
     kept = {}
-    for name, value in inherited.items():
-        if name in _VARIABLES_ELSEWHERE or name.startswith(("HATCH_INDEX_", "HATCH_STAGE_TOKEN", "HATCH_STAGE_URL")):
+    for name, value in without_secrets(inherited).items():
+        if name in _VARIABLES_ELSEWHERE:
             continue
         if name.startswith(("PIP_", "UV_")) and any(token in value for token in tokens):
             kept[name] = " ".join(word for word in value.split() if not any(token in word for token in tokens))
