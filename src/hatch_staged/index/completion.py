@@ -61,9 +61,8 @@ def inspect(index: Index, file: FileUpload) -> Findings:
 def settle(tx: Transaction, index: Index, file: FileUpload, event: FileEvent, findings: Findings) -> FileUpload:
     """Move the file to where `event` leads, and keep the findings; raise `RefusedTransitionError` if it cannot."""
     state = file_after(file.state, event)
-    if findings.metadata is None:
-        file_rows.update_state(tx, file.id, state, notice=findings.fault)
-    else:
+    file_rows.update_state(tx, file.id, state, notice=findings.fault)
+    if findings.metadata is not None:
         file_rows.record_completed(
             tx,
             file.id,

@@ -97,10 +97,9 @@ def record_received(tx: Transaction, file_id: str, received: Received) -> None:
 def record_completed(
     tx: Transaction, file_id: str, *, at: datetime, requires_python: str | None, core_metadata: bytes
 ) -> None:
-    """Let the file be completed, and keep what was found out about it."""
+    """Keep what completion found out about the file."""
     digest = hashlib.sha256(core_metadata).hexdigest()
-    found = {"completed_at": at, "requires_python": requires_python, "metadata_sha256": digest}
-    _change(tx, file_id, state=FileState.COMPLETED, notice="", **found)
+    _change(tx, file_id, completed_at=at, requires_python=requires_python, metadata_sha256=digest)
     tx.execute(_ADD_CORE_METADATA, {"file_id": file_id, "raw": core_metadata})
 
 
