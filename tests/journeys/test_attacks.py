@@ -129,7 +129,7 @@ def test_what_is_staged_is_built_with_what_is_staged(
     maintainer: Person, index: RunningIndex, make_project: Callable[..., Path], tmp_path: Path, installer: str
 ) -> None:
     """And not with a higher version of that from the ordinary index."""
-    project = make_project("staged", origin="never built")
+    project = make_project("staged", origin="never built", installer=installer)
     train.write(project / "dist", [train.make_sdist(LANTERN, builder=WICK), make_wheel(WICK)])
     train.write(tmp_path / "ordinary", [make_wheel(WICK, version="99.0", origin=train.ELSEWHERE)])
     staged = maintainer.hatch("publish", "--staged", "-r", index.url, "-a", index.token, "dist", cwd=project)
@@ -139,6 +139,9 @@ def test_what_is_staged_is_built_with_what_is_staged(
     closed = {"PIP_NO_INDEX": "1", "PIP_NO_CACHE_DIR": "1", "UV_NO_INDEX": "1", "UV_NO_CACHE": "1"}
     tested = maintainer.stage("test", "--installer", installer, cwd=project, **ordinary, **closed)
     assert tested.code == 0, tested.err
+
+    ran = maintainer.hatch(*SHOW, cwd=project, **ordinary, **closed)
+    assert (ran.code, ran.out) == (0, "lantern-1.0.tar.gz\n"), ran.err
 
 
 @pytest.mark.parametrize("installer", INSTALLERS)

@@ -114,7 +114,10 @@ class Marker:
 
         found = {}
         for record in self.folder.glob("[Ll]ib/**/site-packages/*.dist-info/direct_url.json"):
-            url = urlsplit(json.loads(record.read_text(encoding="utf-8"))["url"])
+            try:
+                url = urlsplit(json.loads(record.read_text(encoding="utf-8"))["url"])
+            except (AttributeError, LookupError, TypeError, ValueError):
+                continue  # no installer's: it came with a wheel
             if url.scheme == "file":
                 found[Path(url2pathname(url.path))] = record
         return found
