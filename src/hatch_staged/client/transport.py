@@ -61,6 +61,8 @@ for _name in ("httpx2", "httpcore2"):
 
 #: What an index answers to credentials that are wrong, or not valid any more: PyPI says 403 for both.
 _REFUSED = frozenset({401, 403})
+#: How often a request is made again for it: the token that another one has got meanwhile may end as well.
+RENEWALS = 2
 
 # They name what to trust in place of the system's store.
 _TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -243,7 +245,7 @@ class Transport:
         The answer has a body unless it is successful and not wanted `whole`.
         """
         granted = self._authorizer.current() if authorized and self._authorizer is not None else None
-        renewed = False
+        renewals = 0
         attempts = self.attempts()
         while True:
             request = self._http.build_request(
@@ -258,10 +260,11 @@ class Transport:
                     raise failure from error
                 continue
             self._reached = True
-            if granted is not None and not renewed and answer.status in _REFUSED:
+            if granted is not None and renewals < RENEWALS and answer.status in _REFUSED:
                 # the index did not act on it, so it can be made again whatever it was
                 response.close()
-                renewed, other = True, cast("Authorizer", self._authorizer).instead_of(granted)
+                renewals += 1
+                other = cast("Authorizer", self._authorizer).instead_of(granted)
                 if other is None:
                     return response, answer
                 granted = other
