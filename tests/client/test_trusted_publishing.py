@@ -316,7 +316,7 @@ def test_several_uploads_renew_once(take: Take, seconds: Seconds) -> None:
 def test_a_request_is_made_again_with_a_new_token(
     index: UploadServer, take: Take, seconds: Seconds, pauses: Pauses
 ) -> None:
-    minting(index, *({"token": f"t{number}"} for number in range(1, 6)))
+    minting(index, {"token": "t1"}, {"token": "t2"}, {"token": "t3"}, {"token": "t4"})
     index.script("POST", "/any", *[problem(401, "Expired"), Reply(200), *[problem(403, "No")] * 3])
     publishing = begun(take(index))
     headers = {"Content-Length": "2"}

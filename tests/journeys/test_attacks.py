@@ -145,6 +145,22 @@ def test_what_is_staged_is_built_with_what_is_staged(
 
 
 @pytest.mark.parametrize("installer", INSTALLERS)
+def test_a_dependency_that_has_the_staged_module_too_is_not_tested_in_its_place(
+    teammate: Person, make_checkout: Callable[..., Path], tmp_path: Path, installer: str
+) -> None:
+    checkout = make_checkout("overwritten", installer)
+    train.write(tmp_path / "ordinary", [make_wheel(WICK, origin="the dependency", module_name=LANTERN)])
+    pyproject, table = checkout / "pyproject.toml", "[tool.hatch.envs.default]\n"
+    pyproject.write_text(pyproject.read_text().replace(table, f'{table}dependencies = ["{WICK}"]\n'))
+    ordinary = {"PIP_FIND_LINKS": str(tmp_path / "ordinary"), "UV_FIND_LINKS": str(tmp_path / "ordinary")}
+    refused = teammate.hatch(*SHOW, cwd=checkout, **ordinary)
+    assert_refused(refused, 6, "lantern.py of the staged release was overwritten", "see the dependencies")
+    # it is installed once more, over the dependency
+    ran = teammate.hatch(*SHOW, cwd=checkout, **ordinary)
+    assert (ran.code, ran.out) == (0, f"{STAGED.filename}\n"), ran.err
+
+
+@pytest.mark.parametrize("installer", INSTALLERS)
 def test_the_session_token_is_in_no_output(
     teammate: Person, make_checkout: Callable[..., Path], installer: str
 ) -> None:

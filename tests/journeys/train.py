@@ -88,13 +88,15 @@ class Made:
         return _recorded(self.module.encode())
 
 
-def make_wheel(name: str, tag: str = "py3-none-any", *lines: str, version: str = VERSION, origin: str = "") -> Made:
-    """Return a wheel with one module; `lines` are of its metadata."""
+def make_wheel(
+    name: str, tag: str = "py3-none-any", *lines: str, version: str = VERSION, origin: str = "", module_name: str = ""
+) -> Made:
+    """Return a wheel with one module, that of its name where no other is given; `lines` are of its metadata."""
     filename = f"{name}-{version}-{tag}.whl"
     module = f"ORIGIN = {origin or filename!r}\n"
     info = f"{name}-{version}.dist-info"
     files = {
-        f"{name}.py": module.encode(),
+        f"{module_name or name}.py": module.encode(),
         f"{info}/METADATA": metadata_of(name, version, *lines),
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: ours\nRoot-Is-Purelib: true\nTag: {tag}\n".encode(),
     }

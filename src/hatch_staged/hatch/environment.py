@@ -117,6 +117,8 @@ class StagedEnvironment(VirtualEnvironment):
                     where=str(self.virtual_env_path),
                     hint=f"see the dependencies of the environment `{self.name}`",
                 )
+        with reporting():
+            self._marker.check_installed()
 
     def construct_pip_install_command(self, args: list[str]) -> list[str]:
         """Return the command that installs `args` together with what is staged."""
