@@ -78,6 +78,19 @@ def read(text: str) -> list[File | Command]:
     return steps
 
 
+def section(text: str, heading: str) -> str:
+    """Return the section under `heading`, to the next heading of its level or a higher one."""
+    _, _, after = f"\n{text}".partition(f"\n{heading}\n")
+    assert after, f"there is no heading {heading!r}"
+    level = len(heading) - len(heading.lstrip("#"))
+    return re.split(rf"^#{{1,{level}}} ", after, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def fenced(text: str, language: str) -> list[str]:
+    """Return what stands in the fenced blocks of that language."""
+    return [block["body"] for block in _BLOCK.finditer(text) if block["kind"] == language]
+
+
 def _commands(body: str) -> list[Command]:
     typed = [part.splitlines() for part in f"\n{body}".split(f"\n{_PROMPT}")[1:]]
     following = [lines[0] for lines in typed[1:]] + [""]

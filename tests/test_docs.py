@@ -21,6 +21,7 @@ from hatch.cli import hatch
 from starlette.testclient import TestClient
 from tests import console_pages
 from tests.client.upload_server import Reply, UploadServer
+from tests.console_pages import fenced, section
 from tests.index.building import build, metadata_of
 
 from hatch_staged import cli, errors, outcome
@@ -57,15 +58,7 @@ def text_of(path: Path) -> str:
 
 
 def blocks(path: Path, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", text_of(path), re.MULTILINE | re.DOTALL)
-
-
-def section(text: str, heading: str) -> str:
-    """Return the section under `heading`, to the next heading of its level or a higher one."""
-    _, _, after = f"\n{text}".partition(f"\n{heading}\n")
-    assert after, f"there is no heading {heading!r}"
-    level = len(heading) - len(heading.lstrip("#"))
-    return re.split(rf"^#{{1,{level}}} ", after, maxsplit=1, flags=re.MULTILINE)[0]
+    return fenced(text_of(path), language)
 
 
 def code(text: str) -> set[str]:
@@ -281,7 +274,7 @@ def test_every_limit_of_an_index_is_documented_with_its_default() -> None:
 
 
 def test_the_example_of_limits_is_accepted(tmp_path: Path) -> None:
-    [example] = re.findall(r"^```toml\n(.*?)^```$", section(TEAM_INDEX, "## Limits"), re.MULTILINE | re.DOTALL)
+    [example] = fenced(section(TEAM_INDEX, "## Limits"), "toml")
     (tmp_path / "index.toml").write_text(example, encoding="utf-8")
     assert read_limits(tmp_path / "index.toml") != Limits()
 

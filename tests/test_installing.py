@@ -9,6 +9,8 @@ import venv
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 from tests.conftest import Maintainer
@@ -65,18 +67,24 @@ class Installer:
     #: projects that it takes from elsewhere, and for how many commands
     stubborn: dict[str, int] = field(default_factory=dict)
     code: int = 0
+    #: whether it does nothing
+    idle: bool = False
     commands: list[list[str]] = field(default_factory=list)
     variables: Mapping[str, str] = field(default_factory=dict)
+    #: what it shall follow when it builds
+    constraints: list[str] = field(default_factory=list)
 
     def __call__(self, command: list[str], variables: Mapping[str, str]) -> int:
         """Do it."""
         self.commands.append(command)
+        constraints = variables["UV_BUILD_CONSTRAINT"].rpartition(" ")[2]
+        self.constraints = Path(url2pathname(urlsplit(constraints).path)).read_text().splitlines()
         self.variables = variables
         if "uninstall" in command:
             for name in command[command.index("--python") + 2 :]:
                 shutil.rmtree(packages(self.environment) / f"{name}-1.0.dist-info")
             return 0
-        if self.code == 0 and "--dry-run" not in command:
+        if self.code == 0 and not self.idle and "--dry-run" not in command:
             for requirement in (each for each in command if " @ " in each):
                 name = requirement.partition(" @ ")[0]
                 elsewhere = self.stubborn.get(name, 0) > 0
@@ -133,6 +141,18 @@ def test_no_secret_goes_along(maintainer: Maintainer, installer: Installer, monk
     assert {"HATCH_INDEX_AUTH", "HATCH_STAGE_TOKEN"}.isdisjoint(installer.variables)
 
 
+def test_builds_get_nothing_else_than_what_is_staged(
+    maintainer: Maintainer, installer: Installer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maintainer.stage(BAR, FOO)
+    monkeypatch.setenv("UV_BUILD_CONSTRAINT", "mine.txt")
+    install(maintainer.desk, installer)
+    mine, ours = installer.variables["UV_BUILD_CONSTRAINT"].split()
+    assert mine == "mine.txt"
+    assert installer.variables["PIP_BUILD_CONSTRAINT"] == ours
+    assert installer.constraints == installer.given
+
+
 def test_what_is_there_of_the_same_version_is_replaced(maintainer: Maintainer, installer: Installer) -> None:
     maintainer.stage(BAR, FOO)
     installer.stubborn = {"foo": 1}
@@ -145,12 +165,23 @@ def test_what_is_there_of_the_same_version_is_replaced(maintainer: Maintainer, i
 def test_an_installer_that_takes_something_else(maintainer: Maintainer, installer: Installer) -> None:
     maintainer.stage(BAR, FOO)
     installer.stubborn = {"foo": 2}
-    with pytest.raises(WrongBytesError, match=f"installed something else than {FOO}") as caught:
+    with pytest.raises(WrongBytesError, match=f"did not install {FOO}, or something else") as caught:
         install(maintainer.desk, installer)
     assert caught.value.exit_code == 6
+    assert caught.value.hint.startswith("what it installed was removed again; look into")
     assert installer.commands[-1][2] == "uninstall"
     assert installer.given == ["foo"]
     assert [path.name for path in packages(installer.environment).glob("*.dist-info")] == ["bar-1.0.dist-info"]
+
+
+def test_an_installer_that_does_nothing(maintainer: Maintainer, installer: Installer) -> None:
+    """As where its configuration leads it elsewhere: there is nothing to remove."""
+    maintainer.stage(FOO)
+    installer.idle = True
+    with pytest.raises(WrongBytesError, match=f"did not install {FOO}") as caught:
+        install(maintainer.desk, installer)
+    assert caught.value.hint.startswith("look into")
+    assert [command[2] for command in installer.commands] == ["install", "install"]
 
 
 def test_an_installer_that_fails(maintainer: Maintainer, installer: Installer) -> None:

@@ -210,7 +210,8 @@ def install(desk: Desk, telling: Telling, *, python: str | None, arguments: tupl
     verbosity = click.get_current_context().obj.verbosity
     target = installing.Target(found, arguments, verbosity)
     for standing in installing.install(desk, target, tell=telling.progress):
-        telling.done(status.as_seen(standing), f"{standing.release.label} is installed for {found}")
+        how = "would be" if target.dry else "is"
+        telling.done(status.as_seen(standing), f"{standing.release.label} {how} installed for {found}")
 
 
 @stage.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,11 @@ class Target:
     python: str
     arguments: tuple[str, ...] = ()
     verbosity: int = 0
+
+    @property
+    def dry(self) -> bool:
+        """Whether the installer shall only say what it would do."""
+        return "--dry-run" in self.arguments
 
 
 def run_installer(command: list[str], variables: Mapping[str, str]) -> int:
@@ -81,9 +87,12 @@ def install(
     for standing in standings:
         tell(standing.describe(desk.now()))
     obtained = [holding.obtain(desk, standing, interpreter) for standing in standings]
-    tokens = session_tokens.known(each.release for each in standings)
-    work = _Work(interpreter, installer, run, installers.variables(os.environ, tokens))
-    work.install(obtained, target)
+    variables = installers.variables(os.environ, session_tokens.known(each.release for each in standings))
+    with tempfile.TemporaryDirectory(prefix="hatch-staged-install-") as folder:
+        constraints = Path(folder, "staged.txt")
+        constraints.write_text("".join(f"{each}\n" for each in _requirements(obtained)), encoding="utf-8")
+        work = _Work(interpreter, installer, run, installers.constraining_builds(variables, constraints))
+        work.install(obtained, target)
     return standings
 
 
@@ -96,22 +105,31 @@ class _Work:
 
     def install(self, obtained: Sequence[Obtained], target: Target) -> None:
         self._run(self.installer.installing(_requirements(obtained), target.arguments, target.verbosity))
-        if "--dry-run" in target.arguments:
+        if target.dry:
             return
-        if others := self._not_staged(obtained):
-            self._run(self.installer.replacing(_requirements(others)))
-        if others := self._not_staged(obtained):
-            self._run(self.installer.removing([one.project for one in others]))
-            raise WrongBytesError(
-                f"{self.installer.name} installed something else than {', '.join(one.path.name for one in others)}",
-                where=self.interpreter.executable,
-                hint=f"it was removed again; look into the configuration and the arguments of {self.installer.name}",
-            )
+        others, _ = self._not_staged(obtained)
+        if not others:
+            return
+        self._run(self.installer.replacing(_requirements(others)))
+        others, something_else = self._not_staged(obtained)
+        if not others:
+            return
+        hint = f"look into the configuration and the arguments of {self.installer.name}"
+        if something_else:
+            self._run(self.installer.removing(something_else))
+            hint = f"what it installed was removed again; {hint}"
+        names = ", ".join(one.path.name for one in others)
+        raise WrongBytesError(
+            f"{self.installer.name} did not install {names}, or something else in its place",
+            where=self.interpreter.executable,
+            hint=hint,
+        )
 
-    def _not_staged(self, obtained: Sequence[Obtained]) -> list[Obtained]:
-        """Return those that the environment does not have, or has from somewhere else."""
+    def _not_staged(self, obtained: Sequence[Obtained]) -> tuple[list[Obtained], list[str]]:
+        """Return those that the environment has not from us, and the projects of which it has something else."""
         installed = installers.records(self.interpreter, [one.project for one in obtained])
-        return [one for one in obtained if installed.get(one.project) != one.path]
+        others = [one for one in obtained if installed.get(one.project) != one.path]
+        return others, [one.project for one in others if one.project in installed]
 
     def _run(self, command: list[str]) -> None:
         try:

@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from hatch_staged.errors import ConfigurationError, StagedError
+from hatch_staged.redaction import without_secrets
 from hatch_staged.stage import private_files
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class LocalIndex:
                 ],
                 # Not the project's folder, from which Python would import first; and nobody's credentials.
                 cwd=self.folder,
-                env={name: value for name, value in os.environ.items() if not name.startswith("HATCH_INDEX_")},
+                env=without_secrets(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -1,11 +1,15 @@
-"""URLs, and text of any origin, as they may be shown: without user names, passwords and tokens."""
+"""URLs, text of any origin, and environment variables, as others may have them: without passwords and tokens."""
 
 from __future__ import annotations
 
 import json
 import re
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # These patterns are compiled where they are used: a run in which nothing is shown does without.
 
@@ -25,6 +29,15 @@ _URL = r"https?://[^\s\"'<>]+"
 _HIDDEN: set[str] = set()
 #: A shorter one (characters) is a part of too many words: it is hidden where it is one itself.
 _SHORTEST = 8
+
+
+#: Hatch's variables for credentials, and ours for a stage.
+_SECRET_VARIABLES = ("HATCH_INDEX_", "HATCH_STAGE_TOKEN", "HATCH_STAGE_URL")
+
+
+def without_secrets(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return environment `variables` for a program that runs other people's code: none that has a secret of ours."""
+    return {name: value for name, value in variables.items() if not name.startswith(_SECRET_VARIABLES)}
 
 
 def hide(*secrets: str | None) -> None:

@@ -116,3 +116,12 @@ def test_what_the_installer_did_not_install(marker: Marker, obtained: Obtained) 
     assert marker.missing([obtained]) == []
     (record.parent / "METADATA").write_text("Name: foo\nProvides-Extra: Shiny_Things\n")
     assert marker.extras(obtained) == {"shiny-things"}
+
+
+@pytest.mark.parametrize("text", ["nonsense", "{}", "[]", '{"url": 1}', '{"url": "file://["}'])
+def test_an_origin_that_no_installer_wrote(marker: Marker, tmp_path: Path, text: str) -> None:
+    """A wheel of somebody's may come with any."""
+    record = install(marker, tmp_path / "foo-1.0.tar.gz")
+    record.write_text(text)
+    marker.finish({}, [])
+    assert marker.wanted == {}

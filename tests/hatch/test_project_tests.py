@@ -15,18 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hatch.cli.application import Application
+    from tests.conftest import Maintainer
     from tests.hatch.conftest import Checkout
 
     MakeApp = Callable[[], Application]
 
 CONFIGURATION = """
     [tool.hatch.env.collectors.staged]
-    envs = ["default", "versions", "hatch-test", "bare"]
+    envs = ["default", "versions", "hatch-test", "bare", "never"]
     [tool.hatch.envs.default.scripts]
     test = "true"
     [tool.hatch.envs.other]
     [[tool.hatch.envs.versions.matrix]]
     python = ["3.10", "3.14"]
+    [[tool.hatch.envs.never.matrix]]
+    python = ["3.98", "3.99"]
     [tool.hatch.envs.bare]
     skip-install = true
 """
@@ -85,6 +88,8 @@ def test_what_somebody_asks_for(make_app: MakeApp, checkout: Checkout, asked: st
         ("bare:pytest", "`bare` does not install what is staged"),
         ("unknown:pytest", "there is no environment `unknown`"),
         ("pytest 'x", "--run pytest 'x: No closing quotation"),
+        ("", "--run '' names no script"),
+        ("default:", "--run 'default:' names no script"),
     ],
 )
 def test_what_would_test_something_else(make_app: MakeApp, checkout: Checkout, asked: str, told: str) -> None:
@@ -107,4 +112,15 @@ def test_tests_that_fail(make_app: MakeApp, checkout: Checkout) -> None:
     assert tests is not None
     # there is no stage file, which is an error of the Hatch that runs them
     with pytest.raises(StagedError, match=r"`hatch run default:true` failed \(exit code 2\)"):
+        tests.run()
+
+
+def test_tests_that_run_nowhere(make_app: MakeApp, checkout: Checkout, maintainer: Maintainer) -> None:
+    """Hatch leaves out of a matrix what cannot be made, also if nothing is left, and succeeds."""
+    checkout.configure(CONFIGURATION)
+    maintainer.stage()
+    app = make_app()
+    tests = project_tests.find(app, context.open_desk(app, IndexOptions()), "never:pytest")
+    assert tests is not None
+    with pytest.raises(StagedError, match="`hatch run never:pytest` tested nothing: none of its environments"):
         tests.run()

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from tests.in_thread import InThread
 from tests.journeys import train
-from tests.journeys.train import LANTERN, make_wheel
+from tests.journeys.train import LANTERN, WICK, make_wheel
 
 from hatch_staged.protocol.media_types import SIMPLE
 from hatch_staged.protocol.states import SessionState
@@ -105,10 +105,12 @@ def test_no_configuration_of_an_installer_brings_other_bytes(
         "UV_EXCLUDE_NEWER": "2020-01-01",
     }
     closed = {"PIP_NO_INDEX": "1", "UV_NO_INDEX": "1", "UV_OFFLINE": "1"}
-    for number, variables in enumerate(({**indexes, **strict}, closed)):
+    elsewhere = {"PIP_TARGET": str(beside / "elsewhere"), "UV_PYTHON": str(beside / "elsewhere")}
+    for number, variables in enumerate(({**indexes, **strict}, {**closed, **elsewhere})):
         checkout = make_checkout(str(number), installer)
         ran = teammate.hatch(*SHOW, cwd=checkout, **variables)
         assert (ran.code, ran.out) == (0, f"{STAGED.filename}\n"), ran.err
+    assert not (beside / "elsewhere").exists()
 
     # these cannot be overruled, so nothing is installed, and it is said why
     pinned = str(beside / "pinned.txt")
@@ -120,6 +122,42 @@ def test_no_configuration_of_an_installer_brings_other_bytes(
         refused = teammate.hatch(*SHOW, cwd=make_checkout("pinned", installer), **indexes, UV_OVERRIDE=pinned)
     assert_refused(refused, 6, f"the installer did not install {STAGED.filename}", "look into the configuration")
     assert len(refused.complaint) == 3
+
+
+@pytest.mark.parametrize("installer", INSTALLERS)
+def test_what_is_staged_is_built_with_what_is_staged(
+    maintainer: Person, index: RunningIndex, make_project: Callable[..., Path], tmp_path: Path, installer: str
+) -> None:
+    """And not with a higher version of that from the ordinary index."""
+    project = make_project("staged", origin="never built", installer=installer)
+    train.write(project / "dist", [train.make_sdist(LANTERN, builder=WICK), make_wheel(WICK)])
+    train.write(tmp_path / "ordinary", [make_wheel(WICK, version="99.0", origin=train.ELSEWHERE)])
+    staged = maintainer.hatch("publish", "--staged", "-r", index.url, "-a", index.token, "dist", cwd=project)
+    assert staged.code == 0, staged.err
+    ordinary = {"PIP_FIND_LINKS": str(tmp_path / "ordinary"), "UV_FIND_LINKS": str(tmp_path / "ordinary")}
+    # and not with what an installer has built before
+    closed = {"PIP_NO_INDEX": "1", "PIP_NO_CACHE_DIR": "1", "UV_NO_INDEX": "1", "UV_NO_CACHE": "1"}
+    tested = maintainer.stage("test", "--installer", installer, cwd=project, **ordinary, **closed)
+    assert tested.code == 0, tested.err
+
+    ran = maintainer.hatch(*SHOW, cwd=project, **ordinary, **closed)
+    assert (ran.code, ran.out) == (0, "lantern-1.0.tar.gz\n"), ran.err
+
+
+@pytest.mark.parametrize("installer", INSTALLERS)
+def test_a_dependency_that_has_the_staged_module_too_is_not_tested_in_its_place(
+    teammate: Person, make_checkout: Callable[..., Path], tmp_path: Path, installer: str
+) -> None:
+    checkout = make_checkout("overwritten", installer)
+    train.write(tmp_path / "ordinary", [make_wheel(WICK, origin="the dependency", module_name=LANTERN)])
+    pyproject, table = checkout / "pyproject.toml", "[tool.hatch.envs.default]\n"
+    pyproject.write_text(pyproject.read_text().replace(table, f'{table}dependencies = ["{WICK}"]\n'))
+    ordinary = {"PIP_FIND_LINKS": str(tmp_path / "ordinary"), "UV_FIND_LINKS": str(tmp_path / "ordinary")}
+    refused = teammate.hatch(*SHOW, cwd=checkout, **ordinary)
+    assert_refused(refused, 6, "lantern.py of the staged release was overwritten", "see the dependencies")
+    # it is installed once more, over the dependency
+    ran = teammate.hatch(*SHOW, cwd=checkout, **ordinary)
+    assert (ran.code, ran.out) == (0, f"{STAGED.filename}\n"), ran.err
 
 
 @pytest.mark.parametrize("installer", INSTALLERS)

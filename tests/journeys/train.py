@@ -39,11 +39,15 @@ for name in NAMES:
 print("SHOWN", json.dumps(shown))
 """
 
+#: The origin of what nothing may be built with.
+ELSEWHERE = "elsewhere"
+
 # It needs a distribution that is not installed beside it, so it does nothing outside an isolated build.
 _BACKEND = """
 import base64, hashlib, pathlib, zipfile
-import pluggy
+import {builder} as builder
 
+assert getattr(builder, "ORIGIN", "") != {elsewhere!r}
 NAME, VERSION = {name!r}, {version!r}
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
@@ -84,13 +88,15 @@ class Made:
         return _recorded(self.module.encode())
 
 
-def make_wheel(name: str, tag: str = "py3-none-any", *lines: str, version: str = VERSION, origin: str = "") -> Made:
-    """Return a wheel with one module; `lines` are of its metadata."""
+def make_wheel(
+    name: str, tag: str = "py3-none-any", *lines: str, version: str = VERSION, origin: str = "", module_name: str = ""
+) -> Made:
+    """Return a wheel with one module, that of its name where no other is given; `lines` are of its metadata."""
     filename = f"{name}-{version}-{tag}.whl"
     module = f"ORIGIN = {origin or filename!r}\n"
     info = f"{name}-{version}.dist-info"
     files = {
-        f"{name}.py": module.encode(),
+        f"{module_name or name}.py": module.encode(),
         f"{info}/METADATA": metadata_of(name, version, *lines),
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: ours\nRoot-Is-Purelib: true\nTag: {tag}\n".encode(),
     }
@@ -99,15 +105,19 @@ def make_wheel(name: str, tag: str = "py3-none-any", *lines: str, version: str =
     return Made(filename, pack_wheel(files.items()), module)
 
 
-def make_sdist(name: str, *lines: str, version: str = VERSION) -> Made:
-    """Return an sdist with one module, which an isolated build makes a wheel of; `lines` are of its metadata."""
+def make_sdist(name: str, *lines: str, version: str = VERSION, builder: str = "pluggy") -> Made:
+    """Return an sdist with one module, which an isolated build makes a wheel of, with `builder`.
+
+    `lines` are of its metadata.
+    """
     filename = f"{name}-{version}.tar.gz"
     module = f"ORIGIN = {filename!r}\n"
-    build_system = '[build-system]\nrequires = ["pluggy"]\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    build_system = f'[build-system]\nrequires = ["{builder}"]\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    backend = _BACKEND.format(name=name, version=version, builder=builder, elsewhere=ELSEWHERE)
     files = {
         "PKG-INFO": metadata_of(name, version, *lines),
         "pyproject.toml": build_system.encode(),
-        "backend.py": _BACKEND.format(name=name, version=version).encode(),
+        "backend.py": backend.encode(),
         f"{name}.py": module.encode(),
     }
     return Made(filename, pack_sdist((f"{name}-{version}/{path}", data) for path, data in files.items()), module)

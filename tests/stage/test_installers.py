@@ -80,6 +80,8 @@ def test_what_an_installer_does_not_get_to_know() -> None:
         "HATCH_STAGE_TOKEN": token,
         "HATCH_STAGE_TOKEN_FOO": token,
         "HATCH_STAGE_URL": stage,
+        "PIP_TARGET": "/usr/lib/python",
+        "UV_SYSTEM_PYTHON": "1",
         "PIP_EXTRA_INDEX_URL": f"https://other.example/simple/ {stage}\nhttps://third.example/",
         "UV_INDEX": f"staged={stage} team=https://other.example/simple/",
         "UV_DEFAULT_INDEX": "https://other.example/simple/",

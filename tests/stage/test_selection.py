@@ -198,3 +198,12 @@ def test_the_target_is_isolated() -> None:
 
     assert probe("python3", run) == Interpreter("x", Version("3.13.0"), {}, (Tag("py3", "none", "any"),), has_pip=True)
     assert asked[0][:3] == ["python3", "-I", "-B"]
+
+
+def test_whoever_is_asked_learns_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is installed there may run code at each start (``.pth`` files)."""
+    monkeypatch.setenv("HATCH_INDEX_AUTH", "secret")
+    monkeypatch.setenv("HATCH_STAGE_TOKEN_FOO", "secret")
+    monkeypatch.setenv("HATCH_DATA_DIR", "here")
+    told = run([sys.executable, "-c", "import os; print(*(name for name in os.environ if name.startswith('HATCH_')))"])
+    assert told.stdout == "HATCH_DATA_DIR\n"

@@ -46,10 +46,14 @@ MAX_BODY_SIZE = 64 * 1024 * 1024
 #: A page or a file is at most this many redirects away.
 MAX_REDIRECTS = 5
 
+#: A file comes with at least so many bytes per second, as an average of so many seconds.
+_SLOWEST = 1024
+_AVERAGE_SECONDS = 60.0
+
 _CHUNK = 256 * 1024
 
 # The embedded index and the tests of a company's index are on this machine, which no proxy can reach.
-_LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+_LOOPBACK = {"127.0.0.1": "all://127.0.0.1", "localhost": "all://localhost", "::1": "all://[::1]"}
 
 # They log every URL, and session tokens are in URLs; `hatch -vv` would show them.
 for _name in ("httpx2", "httpcore2"):
@@ -57,6 +61,8 @@ for _name in ("httpx2", "httpcore2"):
 
 #: What an index answers to credentials that are wrong, or not valid any more: PyPI says 403 for both.
 _REFUSED = frozenset({401, 403})
+#: How often a request is made again for it: the token that another one has got meanwhile may end as well.
+RENEWALS = 2
 
 # They name what to trust in place of the system's store.
 _TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -185,10 +191,14 @@ class Transport:
 
     @contextmanager
     def stream(self, url: str, *, headers: Mapping[str, str]) -> Iterator[tuple[Answer, Iterator[bytes]]]:
-        """GET like `fetch`, but where the answer is successful give its body in pieces, as they arrive."""
+        """GET like `fetch`, but where the answer is successful give its body in pieces, as they arrive.
+
+        It may take its time, but not less than `_SLOWEST`, which is `FailingError`.
+        """
         wanted = {**headers, "Accept-Encoding": "identity"}
         response, answer = self._follow(url, wanted, Repeat.ALWAYS, whole=False)
         try:
+            response.stream = _Steady(cast("httpx2.SyncByteStream", response.stream), url, self.waiter.now)
             yield answer, _pieces(response)
         finally:
             response.close()
@@ -235,7 +245,7 @@ class Transport:
         The answer has a body unless it is successful and not wanted `whole`.
         """
         granted = self._authorizer.current() if authorized and self._authorizer is not None else None
-        renewed = False
+        renewals = 0
         attempts = self.attempts()
         while True:
             request = self._http.build_request(
@@ -250,10 +260,11 @@ class Transport:
                     raise failure from error
                 continue
             self._reached = True
-            if granted is not None and not renewed and answer.status in _REFUSED:
+            if granted is not None and renewals < RENEWALS and answer.status in _REFUSED:
                 # the index did not act on it, so it can be made again whatever it was
                 response.close()
-                renewed, other = True, cast("Authorizer", self._authorizer).instead_of(granted)
+                renewals += 1
+                other = cast("Authorizer", self._authorizer).instead_of(granted)
                 if other is None:
                     return response, answer
                 granted = other
@@ -312,6 +323,30 @@ class _Timed(httpx2.SyncByteStream):
         self._stream.close()
 
 
+class _Steady(httpx2.SyncByteStream):
+    """A body as it arrives, of any length: one that drips, a byte before each time-out, would never end."""
+
+    def __init__(self, stream: httpx2.SyncByteStream, url: str, now: Callable[[], datetime]) -> None:
+        self._stream = stream
+        self._url = url
+        self._now = now
+
+    def __iter__(self) -> Iterator[bytes]:
+        since, size = self._now(), 0
+        for piece in self._stream:
+            size += len(piece)
+            seconds = (self._now() - since).total_seconds()
+            if seconds > _AVERAGE_SECONDS:
+                if size < _SLOWEST * seconds:
+                    what = f"the index is too slow: {size} bytes of a file in {seconds:.0f} seconds"
+                    raise FailingError(what, where=redact(self._url), hint="try again later")
+                since, size = self._now(), 0
+            yield piece
+
+    def close(self) -> None:
+        self._stream.close()
+
+
 def _with(granted: Credentials | None, headers: Mapping[str, str]) -> Mapping[str, str]:
     return headers if granted is None else {**headers, "Authorization": granted.authorization}
 
@@ -338,7 +373,7 @@ def _connections(tls: ssl.SSLContext, timeout: float) -> httpx2.Client:
             verify=tls,
             timeout=timeout,
             headers={"User-Agent": f"hatch-staged/{__version__}"},
-            mounts=dict.fromkeys(_LOOPBACK),
+            mounts=dict.fromkeys(_LOOPBACK.values()),
             follow_redirects=False,
         )
     except (ImportError, ValueError, httpx2.InvalidURL):
@@ -388,6 +423,8 @@ def _unreachable(error: httpx2.RequestError, url: str) -> StagedError:
     hint = "is the URL right, and the index up?"
     if _certificate_refused(error):
         hint = "--ca-cert names the authority that signed the certificate of the index"
+    elif isinstance(error, httpx2.ConnectError) and urlsplit(url).hostname in _LOOPBACK:
+        hint = "is the index up? It is on this machine: the local index of another one cannot be reached from here"
     # h11 quotes a header that it cannot send, and that one may be the secret
     local = isinstance(error, httpx2.LocalProtocolError)
     # of a peer that breaks the rules it quotes the line, with a token perhaps

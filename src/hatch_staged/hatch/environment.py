@@ -117,6 +117,8 @@ class StagedEnvironment(VirtualEnvironment):
                     where=str(self.virtual_env_path),
                     hint=f"see the dependencies of the environment `{self.name}`",
                 )
+        with reporting():
+            self._marker.check_installed()
 
     def construct_pip_install_command(self, args: list[str]) -> list[str]:
         """Return the command that installs `args` together with what is staged."""
@@ -347,20 +349,27 @@ class StagedEnvironment(VirtualEnvironment):
 
     @contextmanager
     def _without_secrets(self) -> Iterator[None]:
-        """Keep variables with a session token from installers, which show the URLs of the indexes that they use."""
+        """Keep variables with a session token from installers, which show the URLs of the indexes that they use.
+
+        What installers build, they build with what is staged.
+        """
         from hatch_staged.stage import installers, session_tokens  # noqa: PLC0415 - see above
+        from hatch_staged.stage.installation import requirement  # noqa: PLC0415 - see above
 
         tokens = session_tokens.known(self._stage_file)
         before = dict(os.environ)
-        kept = installers.variables(before, tokens)
-        for name, value in before.items():
-            if name not in kept:
-                del os.environ[name]
-            elif kept[name] != value:
-                os.environ[name] = kept[name]
+        variables = installers.variables(before, tokens)
+        if self._obtained:
+            constraints = Path(self.virtual_env_path) / "hatch-staged-builds.txt"
+            lines = [requirement(one.path, one.project, sha256=one.artifact.sha256) for one in self._obtained]
+            constraints.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            variables = installers.constraining_builds(variables, constraints)
+        os.environ.clear()
+        os.environ.update(variables)
         try:
             yield
         finally:
+            os.environ.clear()
             os.environ.update(before)
 
     def _installing(self, args: Iterable[str]) -> list[str]:

@@ -60,7 +60,7 @@ class Marker:
     def finish(self, wanted: Mapping[str, object], obtained: Iterable[Obtained]) -> None:
         """Write down that all that is `wanted` is installed, from the artifacts `obtained`; let it be imported first.
 
-        Raises `WrongBytesError` if one of them is not installed.
+        Raises `WrongBytesError` if one of them is not installed, or not as its installer wrote it.
         """
         from hatch_staged.stage import precedence  # noqa: PLC0415 - likewise
 
@@ -80,6 +80,26 @@ class Marker:
             cached[one.project] = [one.artifact.filename, *one.signature]
         precedence.give(dist_infos)
         self._write({"wanted": wanted, "cached": cached, "installed": installed})
+        self.check_installed()
+
+    def check_installed(self) -> None:
+        """Raise `WrongBytesError` if a file of what is installed has other bytes than its installer wrote down.
+
+        Then none of it counts as installed any more.
+        """
+        from hatch_staged.stage.installed import check_record  # noqa: PLC0415 - likewise
+
+        for path in self._said.get("installed", {}):
+            dist_info = (self.folder / path).parent
+            _, faults = check_record(dist_info, self.folder)
+            for fault in faults:
+                if fault.other_bytes:
+                    self._write({})
+                    raise WrongBytesError(
+                        f"{fault.name} of the staged release was overwritten, perhaps by a dependency that has it, too",
+                        where=str(dist_info.parent),
+                        hint="see the dependencies of the environment, and the commands that run after installation",
+                    )
 
     def verify(self, release: StagedRelease, cache: Cache) -> None:
         """Raise `WrongBytesError` if the artifact of `release` that was installed has other bytes in `cache` by now.
@@ -114,7 +134,10 @@ class Marker:
 
         found = {}
         for record in self.folder.glob("[Ll]ib/**/site-packages/*.dist-info/direct_url.json"):
-            url = urlsplit(json.loads(record.read_text(encoding="utf-8"))["url"])
+            try:
+                url = urlsplit(json.loads(record.read_text(encoding="utf-8"))["url"])
+            except (AttributeError, LookupError, TypeError, ValueError):
+                continue  # no installer's: it came with a wheel
             if url.scheme == "file":
                 found[Path(url2pathname(url.path))] = record
         return found

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from hatch_staged.errors import ConfigurationError, StagedError
+from hatch_staged.redaction import without_secrets
 from hatch_staged.stage import selection
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ _MOST_FLAGS = 3
 
 #: Options that install somewhere else than into the environment of the interpreter.
 _ELSEWHERE = ("--target", "--prefix", "--root", "--user", "-t")
+#: Variables that do the same.  In a container, or a job of CI, they may be there for everything else that is installed.
+_VARIABLES_ELSEWHERE = frozenset(
+    ("PIP_PREFIX", "PIP_PYTHON", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "UV_PYTHON", "UV_SYSTEM_PYTHON")
+)
 
 # Runs in the target interpreter.
 _RECORDS = """\
@@ -102,17 +107,28 @@ def variables(inherited: Mapping[str, str], tokens: Collection[str]) -> dict[str
     """Return the environment variables for an installer, which runs build backends, and shows the indexes that it uses.
 
     Ours stay here, and so does each word of its own that has one of the session `tokens` in it, such as the URL of a
-    stage among the indexes: what is staged it gets from us.
+    stage among the indexes: what is staged it gets from us.  So do those that lead out of the environment that it shall
+    install into: nothing that is staged gets into the Python of the system.
     """
     kept = {}
-    for name, value in inherited.items():
-        if name.startswith(("HATCH_INDEX_", "HATCH_STAGE_TOKEN", "HATCH_STAGE_URL")):
+    for name, value in without_secrets(inherited).items():
+        if name in _VARIABLES_ELSEWHERE:
             continue
         if name.startswith(("PIP_", "UV_")) and any(token in value for token in tokens):
             kept[name] = " ".join(word for word in value.split() if not any(token in word for token in tokens))
         else:
             kept[name] = value
     return kept
+
+
+def constraining_builds(variables: Mapping[str, str], constraints: Path) -> dict[str, str]:
+    """Return `variables` with which an installer follows the file `constraints`, too, for what an isolated build needs.
+
+    A build that needs a staged project would get it from an index otherwise, from whoever has its name there.
+    """
+    # pip follows its second one in builds before 25.3; as URLs, for all are lists with spaces between the files
+    names = ("PIP_BUILD_CONSTRAINT", "PIP_CONSTRAINT", "UV_BUILD_CONSTRAINT")
+    return {**variables, **{name: f"{variables.get(name, '')} {constraints.as_uri()}".lstrip() for name in names}}
 
 
 def records(interpreter: Interpreter, projects: Sequence[str], run: Run = selection.run) -> dict[str, Path | None]:

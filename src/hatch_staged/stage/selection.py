@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import subprocess
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from packaging.version import Version
 
 from hatch_staged.errors import ConfigurationError, StagedError
 from hatch_staged.protocol.distributions import Kind
+from hatch_staged.redaction import without_secrets
 from hatch_staged.stage.model import LOCK_VERSION
 from hatch_staged.stage.outline import TOOL_NAME
 
@@ -89,8 +91,10 @@ class Interpreter:
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run a command that asks an interpreter something."""
-    return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
+    """Run a command that asks an interpreter something; what is installed there may run code when it starts."""
+    return subprocess.run(
+        command, env=without_secrets(os.environ), capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
 
 
 def probe(python: Path | str, run: Run = run) -> Interpreter:
