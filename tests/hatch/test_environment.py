@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
+from tests.hatch.test_marker import install
 
-from hatch_staged import releases
+from hatch_staged import holding, releases
+from hatch_staged.hatch import context
 from hatch_staged.hatch.environment import StagedEnvironment
+from hatch_staged.hatch.marker import Marker
+from hatch_staged.stage import selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,6 +192,45 @@ def test_what_is_gone_ends_the_run(
         pytest.fail("nothing may be created")
     assert ended.value.exit_code == 3
     assert "canceled" in capsys.readouterr().err
+
+
+def pretend_to_install(made: StagedEnvironment) -> Path:
+    """Leave what an installation leaves; return what says where it came from."""
+    desk = context.open_desk(made.app, context.IndexOptions())
+    [standing] = holding.look(desk)
+    obtained = holding.obtain(desk, standing, selection.probe(sys.executable))
+    marker = Marker(Path(made.virtual_env_path))
+    record = install(marker, obtained.path)
+    marker.finish({"releases": [f"foo {standing.release.digest}"], "features": {"foo": []}, "lock": None}, [obtained])
+    made.dependency_hash()
+    return record
+
+
+def test_before_anything_is_installed_the_index_is_asked_whatever_it_has_just_said(
+    environment: Callable[..., StagedEnvironment], maintainer: Maintainer, tmp_path: Path
+) -> None:
+    staged = maintainer.stage()
+    record = pretend_to_install(environment())
+    list(releases.cancel(replace(maintainer.desk, stage_file=tmp_path / "other.toml"), staged))
+    record.write_text("{}")
+    with pytest.raises(click.exceptions.Exit) as ended:
+        environment().dependency_hash()
+    assert ended.value.exit_code == 3
+
+
+@pytest.mark.parametrize("share_token", [True, False])
+def test_nothing_is_kept_of_a_stage_file_that_does_not_tell_all(
+    environment: Callable[..., StagedEnvironment],
+    maintainer: Maintainer,
+    monkeypatch: pytest.MonkeyPatch,
+    share_token: bool,  # noqa: FBT001 - a table
+) -> None:
+    [staged] = replace(maintainer, desk=replace(maintainer.desk, share_token=share_token)).stage()
+    assert staged.session_token is not None
+    monkeypatch.setenv("HATCH_STAGE_TOKEN", staged.session_token)
+    made = environment()
+    pretend_to_install(made)
+    assert (Path(made.virtual_env_path) / "hatch-staged-outlines.json").exists() == share_token
 
 
 def test_wrong_settings_end_the_run(
