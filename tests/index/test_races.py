@@ -12,6 +12,7 @@ import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from threading import Barrier
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,19 @@ USUAL = {
 REFUSALS = (ConflictingError, RefusedTransitionError)
 
 
+class Mixture(Enum):
+    """What is done in a round."""
+
+    ANYTHING = auto()
+    # Where everybody does everything, little comes to its end.
+    UPLOADING = auto()
+    PUBLISHING = auto()
+
+
+# Of an odd number, so that each meets each of the limits.
+MIXTURES = [Mixture.ANYTHING, Mixture.ANYTHING, Mixture.ANYTHING, Mixture.UPLOADING, Mixture.PUBLISHING]
+
+
 @dataclass
 class Race:
     """A round: many who do something with one release at once."""
@@ -68,11 +82,12 @@ class Race:
     principal: Principal
     project: str
     seed: int
+    mixture: Mixture = Mixture.ANYTHING
 
     def run(self) -> Counter[str]:
         """Run the round; return how often which step had which outcome."""
         chance = random.Random(self.seed)  # noqa: S311 - nobody is to be kept from guessing it
-        for number in range(chance.choice([0, 1, 2])):
+        for number in range(chance.choice([1, 2] if self.mixture is Mixture.PUBLISHING else [0, 1, 2])):
             self.upload(number, by="nobody")
         begin = Barrier(CROWD)
         steps = [self.step(chance) for _ in range(CROWD)]
@@ -88,20 +103,24 @@ class Race:
         """Return something that somebody does, which returns what came of it."""
         name = f"{chance.randrange(2**32):x}"
         number = chance.choice([0, 0, 1, 2, 2, 3, 4, 5])
-        return chance.choice(
-            [
-                self.create,
-                lambda: self.upload(number, by=name),
-                lambda: self.upload(number, by=name),
-                lambda: self.upload_by_the_legacy_api(number, by=name),
-                lambda: self.delete(number),
-                self.publish,
-                lambda: self.publish(self.upload(number, by=name)),
-                self.cancel,
-                self.work,
-                self.read,
-            ]
-        )
+        anything = [
+            self.create,
+            lambda: self.upload(number, by=name),
+            lambda: self.upload(number, by=name),
+            lambda: self.upload_by_the_legacy_api(number, by=name),
+            lambda: self.delete(number),
+            self.publish,
+            lambda: self.publish(self.upload(number, by=name)),
+            self.cancel,
+            self.work,
+            self.read,
+        ]
+        steps = {
+            Mixture.ANYTHING: anything,
+            Mixture.UPLOADING: [lambda: self.upload(number, by=name), lambda: self.delete(number), self.work],
+            Mixture.PUBLISHING: [self.publish, self.work, self.read],
+        }
+        return chance.choice(steps[self.mixture])
 
     def session(self) -> PublishingSession:
         """Return the live session of the release, which is created if there is none."""
@@ -228,7 +247,8 @@ def test_whatever_many_do_at_once(index: Index, alice: Principal, caplog: pytest
     index = replace(index, new_token=unguessable)
     outcomes = Counter[str]()
     for number in range(ROUNDS):
-        race = Race(replace(index, limits=LIMITS[number % 2]), alice, f"foo{number}", seed=SEED + number)
+        limits, mixture = LIMITS[number % len(LIMITS)], MIXTURES[number % len(MIXTURES)]
+        race = Race(replace(index, limits=limits), alice, f"foo{number}", SEED + number, mixture)
         outcomes += race.run()
         race.work()
         race.read()
