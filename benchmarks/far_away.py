@@ -10,14 +10,11 @@ import asyncio
 import contextlib
 import subprocess
 import sys
+from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_PIECE = 256 * 1024
-#: pieces under way in one direction of one connection
-_WINDOW = 256
 
 
 @contextlib.contextmanager
@@ -33,38 +30,64 @@ def behind(port: int, round_trip: float) -> Iterator[int]:
 
 
 async def _serve(port: int, round_trip: float) -> None:
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(round_trip)
-        there, back = await asyncio.open_connection("127.0.0.1", port, limit=_PIECE)
-        await asyncio.gather(_carry(reader, back, round_trip / 2), _carry(there, writer, round_trip / 2))
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=_PIECE)
+    server = await asyncio.get_running_loop().create_server(lambda: _Client(port, round_trip), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
-    """Write what `reader` gives, each piece `delay` seconds after it came, until there is no more."""
-    now = asyncio.get_running_loop().time
-    under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_WINDOW)
+class _End(asyncio.Protocol):
+    """One end of a connection: what comes from there is given to the other end, `delay` seconds after it came.
 
-    async def deliver() -> None:
-        with contextlib.suppress(ConnectionError):
-            while (arriving := await under_way.get())[1]:
-                await asyncio.sleep(max(0.0, arriving[0] - now()))
-                writer.write(arriving[1])
-                await writer.drain()
-        writer.close()
+    It does little else: the processors are those of whoever is measured.
+    """
 
-    delivering = asyncio.create_task(deliver())
-    piece = b"-"
-    while piece and not delivering.done():
-        try:
-            piece = await reader.read(_PIECE)
-        except ConnectionError:
-            piece = b""
-        await under_way.put((now() + delay, piece))
-    await delivering
+    other: _End
+    transport: asyncio.Transport
+
+    def __init__(self, delay: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._delay = delay
+        self._under_way: deque[bytes] = deque()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - it is TCP
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._under_way.append(data)
+        self._loop.call_later(self._delay, self._deliver)
+
+    def _deliver(self) -> None:
+        # in their order, whatever that of timers is
+        self.other.transport.write(self._under_way.popleft())
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._loop.call_later(self._delay, self.other.transport.close)
+
+    def pause_writing(self) -> None:
+        self.other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self.other.transport.resume_reading()
+
+
+class _Client(_End):
+    """The end of whoever connects to the server at `port`, which takes a round trip."""
+
+    def __init__(self, port: int, round_trip: float) -> None:
+        super().__init__(round_trip / 2)
+        self._port = port
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.transport.pause_reading()
+        self._connecting = self._loop.create_task(self._connect())
+
+    async def _connect(self) -> None:
+        await asyncio.sleep(2 * self._delay)
+        _, self.other = await self._loop.create_connection(lambda: _End(self._delay), "127.0.0.1", self._port)
+        self.other.other = self
+        self.transport.resume_reading()
 
 
 if __name__ == "__main__":
