@@ -124,10 +124,12 @@ def variables(inherited: Mapping[str, str], tokens: Collection[str]) -> dict[str
 def constraining_builds(variables: Mapping[str, str], constraints: Path) -> dict[str, str]:
     """Return `variables` with which an installer follows the file `constraints`, too, for what an isolated build needs.
 
-    A build that needs a staged project would get it from an index otherwise, from whoever has its name there.
+    A build that needs a staged project would get it from an index otherwise, from whoever has its name there, as it
+    does with pip before 25.3.
     """
-    # pip follows its second one in builds before 25.3; as URLs, for all are lists with spaces between the files
-    names = ("PIP_BUILD_CONSTRAINT", "PIP_CONSTRAINT", "UV_BUILD_CONSTRAINT")
+    # As URLs, for both are lists with spaces between the files.  Builds of an older pip follow PIP_CONSTRAINT, but what
+    # is installed does so, too, and no pip before 26.1 bears `foo @ URL` there where somebody needs `foo[extra]`.
+    names = ("PIP_BUILD_CONSTRAINT", "UV_BUILD_CONSTRAINT")
     return {**variables, **{name: f"{variables.get(name, '')} {constraints.as_uri()}".lstrip() for name in names}}
 
 
