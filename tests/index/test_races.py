@@ -44,7 +44,7 @@ SEED = int(os.environ.get("HATCH_STAGED_SEED", str(random.SystemRandom().randran
 CROWD = 32
 ENOUGH = 30
 # So that both ways of completion and, in one round after the other, of publication are gone.
-LIMITS = [Limits(immediate_size=5_000, immediate_files=files) for files in (0, 3)]
+LIMITS = [Limits(immediate_size=5_000, immediate_files=files, reserved_names=ROUNDS) for files in (0, 3)]
 # What rounds enough come to, whatever their order: a race in which everything is refused shows nothing.
 USUAL = {
     "canceled",
